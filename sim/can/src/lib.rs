@@ -1,0 +1,1 @@
+//! CAN frames, the signal codec driven by a .dbc, and the bus model.

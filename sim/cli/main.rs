@@ -1,0 +1,2 @@
+//! The `skidpad` command.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Frames, geodesy and paths by arc length.

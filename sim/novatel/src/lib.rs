@@ -1,0 +1,1 @@
+//! NovAtel receiver logs on the wire: framing, CRC, encode and decode.

@@ -1,0 +1,1 @@
+//! Scenario files: types, loading, errors with file, line and column, JSON Schema.

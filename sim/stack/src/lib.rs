@@ -1,0 +1,1 @@
+//! The embedded stack, one module per seat: planning, control, localization, canbus, gnss_driver.
