@@ -1,0 +1,1 @@
+//! Commands in, CAN frames out; CAN frames in, `Chassis` out.

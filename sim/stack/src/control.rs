@@ -1,0 +1,1 @@
+//! Trajectory, pose and chassis in, `ControlCommand` out.

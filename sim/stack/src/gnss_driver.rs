@@ -1,0 +1,1 @@
+//! Receiver logs in, `Gps` and `Imu` messages out.

@@ -1,0 +1,1 @@
+//! `Gps` and `Imu` in, `LocalizationEstimate` out.

@@ -1,0 +1,1 @@
+//! A recorded drive in, `ADCTrajectory` out.
