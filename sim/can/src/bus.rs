@@ -1,0 +1,431 @@
+use crate::Frame;
+use skidpad_kernel::SimTime;
+use std::time::Duration;
+
+/// A controller on the bus. A node does not receive its own frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(pub u8);
+
+/// A frame that has crossed the bus.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// When the last bit of the frame had passed: every receiver has it now.
+    pub at: SimTime,
+    /// Who sent it.
+    pub node: NodeId,
+    /// The frame.
+    pub frame: Frame,
+}
+
+impl Delivery {
+    /// True if `node` hears this frame: everybody but its sender does.
+    pub fn reaches(&self, node: NodeId) -> bool {
+        self.node != node
+    }
+}
+
+/// A frame waiting in its sender's mailbox.
+#[derive(Clone, Copy, Debug)]
+struct Pending {
+    queued_at: SimTime,
+    order: u64,
+    node: NodeId,
+    frame: Frame,
+}
+
+/// A classic CAN bus: one frame at a time, the lowest identifier first.
+///
+/// Each frame occupies the wire for its exact length, stuff bits included, plus the interframe space.
+/// Whenever the wire falls idle the waiting frame with the lowest identifier starts (frames of equal
+/// identifier in the order they were sent); a node's mailboxes compete too, as in a controller with
+/// one mailbox per message. Frames sent at the same instant compete, whatever the order of the calls.
+///
+/// The model has no bit errors and no acknowledge errors; [`Bus::drop_until`] injects loss.
+#[derive(Clone, Debug)]
+pub struct Bus {
+    bit_ns: u64,
+    pending: Vec<Pending>,
+    on_the_wire: Option<Delivery>,
+    free_at: SimTime,
+    /// Instant of the last poll: whatever happened before it is settled.
+    settled: SimTime,
+    sent: u64,
+    lost: u64,
+    faults: Vec<(u16, SimTime)>,
+    load: LoadMeter,
+}
+
+impl Bus {
+    /// Frames that may wait at once; a real controller has few mailboxes, so beyond this the newest is
+    /// lost and counted in [`Bus::lost`].
+    pub const CAPACITY: usize = 1024;
+
+    /// An idle bus of `bit_rate` bit/s, for example 500 000.
+    ///
+    /// # Panics
+    /// If `bit_rate` is zero or above 1 Gbit/s.
+    pub fn new(bit_rate: u32) -> Self {
+        assert!((1..=1_000_000_000).contains(&bit_rate), "a bus needs a bit rate from 1 to 1e9 bit/s");
+        Bus {
+            bit_ns: 1_000_000_000 / u64::from(bit_rate),
+            pending: Vec::with_capacity(32),
+            on_the_wire: None,
+            free_at: SimTime::ZERO,
+            settled: SimTime::ZERO,
+            sent: 0,
+            lost: 0,
+            faults: Vec::new(),
+            load: LoadMeter::default(),
+        }
+    }
+
+    /// Queues `frame` of `node` for the bus at `now`. An instant before the last poll counts as that poll's.
+    pub fn send(&mut self, now: SimTime, node: NodeId, frame: Frame) {
+        let order = self.sent;
+        self.sent += 1;
+        if self.pending.len() >= Self::CAPACITY || self.is_dropped(now, frame.id) {
+            self.lost += 1;
+            return;
+        }
+        self.pending.push(Pending { queued_at: now.max(self.settled), order, node, frame });
+    }
+
+    /// The next frame that has crossed the bus by `now`, in order of delivery; call until `None`.
+    pub fn poll(&mut self, now: SimTime) -> Option<Delivery> {
+        self.settled = self.settled.max(now);
+        loop {
+            match self.on_the_wire {
+                Some(delivery) if delivery.at <= now => return self.on_the_wire.take(),
+                Some(_) => return None,
+                None => {
+                    if !self.start_next(now) {
+                        return None;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Puts the winner of the next arbitration on the wire. Only arbitrations strictly before `now` are
+    /// settled, since another node may still send at `now`.
+    fn start_next(&mut self, now: SimTime) -> bool {
+        let Some(first) = self.pending.iter().map(|p| p.queued_at).min() else { return false };
+        let start = first.max(self.free_at);
+        if start >= now {
+            return false;
+        }
+        let contenders = self.pending.iter().enumerate().filter(|(_, p)| p.queued_at <= start);
+        let winner = contenders.min_by_key(|(_, p)| (p.frame.id, p.order)).map(|(index, _)| index);
+        let Some(winner) = winner else { return false };
+        let Pending { node, frame, .. } = self.pending.swap_remove(winner);
+        let bits = u64::from(frame_bits(&frame));
+        let at = start + Duration::from_nanos(bits * self.bit_ns);
+        self.free_at = at + Duration::from_nanos(u64::from(INTERFRAME_BITS) * self.bit_ns);
+        self.load.busy(start, self.free_at);
+        self.on_the_wire = Some(Delivery { at, node, frame });
+        true
+    }
+
+    /// Fault: frames of these identifiers sent before `until` never reach the wire. A later call for the
+    /// same identifier replaces the earlier one.
+    pub fn drop_until(&mut self, ids: &[u16], until: SimTime) {
+        for id in ids {
+            match self.faults.iter_mut().find(|(dropped, _)| dropped == id) {
+                Some(fault) => fault.1 = until,
+                None => self.faults.push((*id, until)),
+            }
+        }
+    }
+
+    fn is_dropped(&self, now: SimTime, id: u16) -> bool {
+        self.faults.iter().any(|(dropped, until)| *dropped == id && now < *until)
+    }
+
+    /// Frames lost so far, to a fault or to full mailboxes.
+    pub fn lost(&self) -> u64 {
+        self.lost
+    }
+
+    /// Frames that have not started yet.
+    pub fn waiting(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// Share of time the wire was occupied in the last full window of [`Bus::LOAD_WINDOW`] before the
+    /// last poll, 0 to 1. Zero in the first window.
+    pub fn load(&self) -> f64 {
+        self.load.last_window(self.settled)
+    }
+
+    /// The highest [`Bus::load`] so far.
+    pub fn peak_load(&self) -> f64 {
+        self.load.peak.max(self.load())
+    }
+
+    /// The window of [`Bus::load`].
+    pub const LOAD_WINDOW: Duration = Duration::from_millis(100);
+}
+
+/// Occupied time, in windows aligned to the start of the run.
+#[derive(Clone, Debug, Default)]
+struct LoadMeter {
+    /// Window being filled, as a number of windows since the start.
+    window: u64,
+    busy_ns: u64,
+    previous: f64,
+    peak: f64,
+}
+
+impl LoadMeter {
+    const WINDOW_NS: u64 = Bus::LOAD_WINDOW.as_nanos() as u64;
+
+    /// The wire is occupied from `start` to `end`, not earlier than in the calls before.
+    fn busy(&mut self, start: SimTime, end: SimTime) {
+        let (mut from, end) = (start.as_ns(), end.as_ns());
+        while from < end {
+            self.enter(from / Self::WINDOW_NS);
+            let to = end.min((self.window + 1) * Self::WINDOW_NS);
+            self.busy_ns += to - from;
+            from = to;
+        }
+    }
+
+    fn enter(&mut self, window: u64) {
+        if window > self.window {
+            self.previous = if window == self.window + 1 { self.filled() } else { 0.0 };
+            self.peak = self.peak.max(self.filled());
+            self.window = window;
+            self.busy_ns = 0;
+        }
+    }
+
+    fn filled(&self) -> f64 {
+        self.busy_ns as f64 / Self::WINDOW_NS as f64
+    }
+
+    fn last_window(&self, now: SimTime) -> f64 {
+        match (now.as_ns() / Self::WINDOW_NS).checked_sub(self.window) {
+            // A frame that started in the window before may already fill the one after `now`.
+            None | Some(0) => self.previous,
+            Some(1) => self.filled(),
+            Some(_) => 0.0,
+        }
+    }
+}
+
+const INTERFRAME_BITS: u32 = 3;
+/// CRC delimiter, acknowledge slot and its delimiter, seven bits end of frame: never stuffed.
+const TRAILER_BITS: u32 = 10;
+
+/// Bits of `frame` on the wire from start of frame to end of frame, stuff bits included, without the
+/// three bits of interframe space (ISO 11898-1 classic base format).
+pub fn frame_bits(frame: &Frame) -> u32 {
+    let (bits, length) = stuffed_region(frame);
+    length + stuff_bits(bits, length) + TRAILER_BITS
+}
+
+/// Start of frame, identifier, RTR, IDE, r0, length, data and CRC, most significant bit first, aligned
+/// to the low end; and how many bits.
+fn stuffed_region(frame: &Frame) -> (u128, u32) {
+    let payload = frame.payload();
+    // Start of frame, RTR, IDE and r0 are all dominant (0).
+    let mut bits = (u128::from(frame.id & Frame::MAX_ID) << 7) | payload.len() as u128;
+    let mut length = 19;
+    for byte in payload {
+        bits = (bits << 8) | u128::from(*byte);
+        length += 8;
+    }
+    let crc = crc15((0..length).rev().map(|i| (bits >> i) & 1 != 0));
+    ((bits << 15) | u128::from(crc), length + 15)
+}
+
+/// The CRC of CAN: polynomial 0x4599, from zero, most significant bit first.
+fn crc15(bits: impl Iterator<Item = bool>) -> u16 {
+    bits.fold(0, |crc, bit| {
+        let shifted = (crc << 1) & 0x7FFF;
+        if bit != (crc & 0x4000 != 0) { shifted ^ 0x4599 } else { shifted }
+    })
+}
+
+/// Stuff bits the sender inserts: one of opposite value after five equal bits, itself counting as the
+/// first of the next run.
+fn stuff_bits(bits: u128, length: u32) -> u32 {
+    let (mut stuffed, mut run, mut last) = (0, 0, None);
+    for i in (0..length).rev() {
+        let bit = (bits >> i) & 1 != 0;
+        run = if last == Some(bit) { run + 1 } else { 1 };
+        last = Some(bit);
+        if run == 5 {
+            stuffed += 1;
+            run = 1;
+            last = Some(!bit);
+        }
+    }
+    stuffed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const A: NodeId = NodeId(0);
+    const B: NodeId = NodeId(1);
+
+    fn drain(bus: &mut Bus, now: SimTime) -> Vec<Delivery> {
+        std::iter::from_fn(|| bus.poll(now)).collect()
+    }
+
+    #[test]
+    fn the_crc_has_the_published_check_value() {
+        let bits = b"123456789".iter().flat_map(|byte| (0..8).rev().map(move |i| byte >> i & 1 != 0));
+        assert_eq!(crc15(bits), 0x059E);
+    }
+
+    #[test]
+    fn a_zero_frame_is_stuffed_where_the_standard_says() {
+        // id 0, no data: 34 dominant bits (the CRC of zeros is zero), and a stuff bit after every fifth.
+        let frame = Frame::from_payload(0, &[]).unwrap();
+        assert_eq!(frame_bits(&frame), 34 + 6 + 10);
+    }
+
+    #[test]
+    fn the_worst_pattern_needs_the_published_24_stuff_bits() {
+        // 00000 1111 0000 1111 …: each stuff bit is the first of the next five equal bits.
+        let bits = (0..98).fold(0u128, |bits, i| (bits << 1) | u128::from(i > 0 && (i - 1) / 4 % 2 == 1));
+        assert_eq!(stuff_bits(bits, 98), 24);
+    }
+
+    /// The sent bits with stuffing, for an independent look at the wire.
+    fn wire(frame: &Frame) -> Vec<bool> {
+        let (bits, length) = stuffed_region(frame);
+        let mut sent: Vec<bool> = Vec::new();
+        for i in (0..length).rev() {
+            sent.push(bits >> i & 1 != 0);
+            if let [.., a, b, c, d, e] = sent[..]
+                && [a, b, c, d] == [e; 4]
+            {
+                sent.push(!e);
+            }
+        }
+        sent
+    }
+
+    proptest! {
+        #[test]
+        fn no_six_equal_bits_are_ever_on_the_wire(id in 0u16..0x800, payload in prop::collection::vec(any::<u8>(), 0..=8)) {
+            let frame = Frame::from_payload(id, &payload).unwrap();
+            let sent = wire(&frame);
+            prop_assert_eq!(sent.len() as u32 + TRAILER_BITS, frame_bits(&frame));
+            prop_assert!(sent.windows(6).all(|w| w.iter().any(|bit| *bit != w[0])));
+            // Bounds of the literature: g + 8n + 13 bits without stuffing, floor((g + 8n - 1) / 4) more at worst, g = 34.
+            let n = payload.len() as u32;
+            let bits = frame_bits(&frame);
+            prop_assert!(bits >= 34 + 8 * n + 10 && bits <= 34 + 8 * n + 10 + (34 + 8 * n - 1) / 4);
+        }
+
+        #[test]
+        fn frames_never_overlap_and_none_is_lost(
+            sends in prop::collection::vec((0u64..3_000, 0u16..0x800, 0u8..3), 0..60),
+        ) {
+            let mut bus = Bus::new(500_000);
+            let mut sends = sends;
+            sends.sort();
+            let mut delivered = Vec::new();
+            let mut next = sends.iter().peekable();
+            for us in 0..30_000 {
+                let now = SimTime::from_ns(us * 1000);
+                delivered.extend(drain(&mut bus, now));
+                while let Some((_, id, node)) = next.next_if(|(at, ..)| *at == us) {
+                    bus.send(now, NodeId(*node), Frame::new(*id, [0; 8]));
+                }
+            }
+            prop_assert_eq!(delivered.len(), sends.len());
+            for pair in delivered.windows(2) {
+                let bits = u64::from(frame_bits(&pair[1].frame) + INTERFRAME_BITS);
+                prop_assert!(pair[1].at.since(pair[0].at) >= Duration::from_nanos(bits * 2000));
+            }
+        }
+    }
+
+    #[test]
+    fn an_eight_byte_frame_takes_about_a_quarter_of_a_millisecond() {
+        let mut bus = Bus::new(500_000);
+        let frame = Frame::new(0x65, [0x21, 0x4c, 0xc4, 0xcf, 0x6f, 0x99, 0xc4, 0x01]);
+        bus.send(SimTime::ZERO, A, frame);
+        let got = drain(&mut bus, SimTime::from_ms(1));
+        assert_eq!(got.len(), 1);
+        assert_eq!(got[0].at, SimTime::from_ns(u64::from(frame_bits(&frame)) * 2000));
+        assert!(got[0].at.as_ns() > 216_000 && got[0].at.as_ns() < 256_000);
+        assert!(got[0].reaches(B) && !got[0].reaches(A));
+    }
+
+    #[test]
+    fn the_lowest_id_wins_whoever_called_first() {
+        let mut bus = Bus::new(500_000);
+        let now = SimTime::from_ms(3);
+        assert_eq!(bus.poll(now), None);
+        bus.send(now, A, Frame::new(0x65, [1; 8]));
+        bus.send(now, B, Frame::new(0x60, [2; 8]));
+        bus.send(now, A, Frame::new(0x61, [3; 8]));
+        let ids: Vec<u16> = drain(&mut bus, SimTime::from_ms(9)).iter().map(|d| d.frame.id).collect();
+        assert_eq!(ids, [0x60, 0x61, 0x65]);
+    }
+
+    #[test]
+    fn a_frame_on_the_wire_is_not_interrupted() {
+        let mut bus = Bus::new(500_000);
+        bus.send(SimTime::ZERO, A, Frame::new(0x7FF, [1; 8]));
+        bus.send(SimTime::from_ns(50_000), B, Frame::new(0x001, [1; 8]));
+        let ids: Vec<u16> = drain(&mut bus, SimTime::from_ms(9)).iter().map(|d| d.frame.id).collect();
+        assert_eq!(ids, [0x7FF, 0x001]);
+    }
+
+    #[test]
+    fn frames_of_one_id_keep_their_order() {
+        let mut bus = Bus::new(500_000);
+        for n in 0..10 {
+            bus.send(SimTime::ZERO, A, Frame::new(0x60, [n; 8]));
+        }
+        let order: Vec<u8> = drain(&mut bus, SimTime::from_ms(9)).iter().map(|d| d.frame.data[0]).collect();
+        assert_eq!(order, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    }
+
+    #[test]
+    fn dropped_commands_vanish_until_the_fault_ends_and_others_pass() {
+        let mut bus = Bus::new(500_000);
+        bus.drop_until(&[0x60, 0x62], SimTime::from_ms(40));
+        for ms in [0, 20, 40, 60] {
+            for id in [0x60, 0x62, 0x64] {
+                bus.send(SimTime::from_ms(ms), A, Frame::new(id, [0; 8]));
+            }
+        }
+        let got: Vec<u16> = drain(&mut bus, SimTime::from_ms(99)).iter().map(|d| d.frame.id).collect();
+        assert_eq!(got, [0x64, 0x64, 0x60, 0x62, 0x64, 0x60, 0x62, 0x64]);
+        assert_eq!(bus.lost(), 4);
+    }
+
+    #[test]
+    fn the_load_is_the_share_of_time_on_the_wire() {
+        let mut bus = Bus::new(500_000);
+        let frame = Frame::new(0x60, [0x55; 8]);
+        for ms in 0..300 {
+            bus.send(SimTime::from_ms(ms), A, frame);
+            drain(&mut bus, SimTime::from_ms(ms + 1));
+        }
+        let share = f64::from(frame_bits(&frame) + INTERFRAME_BITS) * 2e-6 / 1e-3;
+        assert!((bus.load() - share).abs() < 1e-3, "{} against {share}", bus.load());
+        assert!((bus.peak_load() - share).abs() < 1e-3);
+        drain(&mut bus, SimTime::from_ms(900));
+        assert_eq!(bus.load(), 0.0);
+    }
+
+    #[test]
+    fn a_flood_is_cut_and_counted() {
+        let mut bus = Bus::new(500_000);
+        for _ in 0..Bus::CAPACITY + 7 {
+            bus.send(SimTime::ZERO, A, Frame::new(1, [0; 8]));
+        }
+        assert_eq!((bus.waiting(), bus.lost()), (Bus::CAPACITY, 7));
+    }
+}
