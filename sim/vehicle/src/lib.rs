@@ -1,5 +1,29 @@
 //! The vehicle model and its state: chassis, tyres, suspension, steering, brakes, powertrain.
+//!
+//! [`VehicleModel`] is constant, [`VehicleState`] changes; [`VehicleModel::step`] takes one to the next
+//! under an [`ActuatorDemand`] on a [`skidpad_world::Ground`]. Body frame ISO 8855 (x forward, y left,
+//! z up); world frame local ENU. The step allocates nothing and uses `libm` for every transcendental
+//! function, so a trajectory has the same bits on every machine.
 
+mod brakes;
+pub mod calibration;
+mod delay;
+mod frame;
 mod interface;
+mod model;
+mod params;
+mod powertrain;
+mod state;
+mod steering;
+mod table;
+mod tyre;
 
+pub use frame::Attitude;
 pub use interface::{ActuatorDemand, Gear, PlantReport, SteeringDemand};
+pub use model::{Environment, PointMotion, VehicleModel};
+pub use params::{
+    AeroParams, AxleParams, BrakeParams, ChassisParams, HullParams, ParamError, PowertrainParams,
+    SteeringParams, TyreParams, VehicleParams,
+};
+pub use state::{CornerState, VehicleState};
+pub use tyre::{PatchMotion, TyreForces, TyreState};

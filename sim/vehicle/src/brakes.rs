@@ -1,0 +1,106 @@
+//! Service brakes with dead time and lag, antilock control, parking brake.
+
+use crate::delay::DelayLine;
+use crate::params::BrakeParams;
+use crate::table::Table;
+
+/// Speed, m/s, below which the antilock system lets the wheels lock.
+const ABS_MIN_SPEED_MPS: f64 = 1.5;
+/// Pressure release and build-up of the antilock valve, share of the demand per second.
+const ABS_RELEASE_PER_S: f64 = 14.0;
+const ABS_BUILD_UP_PER_S: f64 = 5.0;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Brakes {
+    force_by_pedal: Table,
+    /// Share of the total brake force per wheel.
+    share: [f64; 4],
+    dead_steps: usize,
+    /// Share of the way to the demand that one step covers.
+    lag_step: f64,
+    abs: bool,
+    abs_slip: f64,
+    pub(crate) parking_torque_nm: f64,
+    rolling_radius_m: f64,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct BrakeState {
+    pedal: DelayLine,
+    /// Pedal position that the hydraulics see, %.
+    pub(crate) pedal_pct: f64,
+    /// Brake force asked for, N.
+    pub(crate) request_n: f64,
+    /// Brake force the pressure stands for, N.
+    pub(crate) force_n: f64,
+    /// Share of the pressure that the antilock valve lets through, per wheel.
+    valve: [f64; 4],
+    pub(crate) abs_active: bool,
+}
+
+impl Brakes {
+    pub(crate) fn new(params: &BrakeParams, rolling_radius_m: f64, dt_s: f64) -> Self {
+        let (front, rear) = (0.5 * params.front_share, 0.5 * (1.0 - params.front_share));
+        Brakes {
+            force_by_pedal: Table::new(params.force_by_pedal.iter().copied()),
+            share: [front, front, rear, rear],
+            dead_steps: (params.dead_time_s / dt_s).round() as usize,
+            lag_step: lag_step(params.lag_s, dt_s),
+            abs: params.abs,
+            abs_slip: params.abs_slip,
+            parking_torque_nm: params.parking_torque_nm,
+            rolling_radius_m,
+        }
+    }
+
+    pub(crate) fn settled(&self, pedal_pct: f64) -> BrakeState {
+        let force_n = self.force_by_pedal.at(pedal_pct);
+        BrakeState {
+            pedal: DelayLine::filled(pedal_pct),
+            pedal_pct,
+            request_n: force_n,
+            force_n,
+            valve: [1.0; 4],
+            abs_active: false,
+        }
+    }
+
+    pub(crate) fn advance(&self, state: &mut BrakeState, pedal_pct: f64) {
+        let pedal_pct = state.pedal.push(pedal_pct, self.dead_steps);
+        if pedal_pct != state.pedal_pct {
+            state.pedal_pct = pedal_pct;
+            state.request_n = self.force_by_pedal.at(pedal_pct);
+        }
+        state.force_n += self.lag_step * (state.request_n - state.force_n);
+        state.abs_active = false;
+    }
+
+    /// Largest torque the service brake of `wheel` can hold now, Nm.
+    pub(crate) fn torque_nm(
+        &self,
+        state: &mut BrakeState,
+        wheel: usize,
+        vx_mps: f64,
+        rolling_mps: f64,
+        dt_s: f64,
+    ) -> f64 {
+        let valve = &mut state.valve[wheel];
+        if self.abs && vx_mps.abs() > ABS_MIN_SPEED_MPS && state.force_n > 0.0 {
+            let slip = 1.0 - rolling_mps / vx_mps;
+            if slip > self.abs_slip {
+                *valve = (*valve - ABS_RELEASE_PER_S * dt_s).max(0.0);
+            } else if slip < 0.7 * self.abs_slip {
+                *valve = (*valve + ABS_BUILD_UP_PER_S * dt_s).min(1.0);
+            }
+            state.abs_active |= *valve < 1.0;
+        } else {
+            *valve = 1.0;
+        }
+        *valve * self.share[wheel] * state.force_n * self.rolling_radius_m
+    }
+}
+
+/// Exact step of a first-order lag.
+pub(crate) fn lag_step(lag_s: f64, dt_s: f64) -> f64 {
+    if lag_s <= 0.0 { 1.0 } else { 1.0 - libm::exp(-dt_s / lag_s) }
+}

@@ -1,0 +1,570 @@
+//! The constant part of the vehicle, and the step.
+//!
+//! Structure: a sprung body with six degrees of freedom; four wheels that travel along the body's z
+//! axis and spin; forces of springs, dampers, stops, anti-roll bars and links between them; tyres on
+//! the ground. The wheels' masses move with the body in x and y and alone in z, so the equations of
+//! the body have the constant 6 × 6 mass matrix M about the centre of mass C of the whole car
+//! (body frame, P = diag(1, 1, 0), ρ from C):
+//!
+//! ```text
+//! m_s (a + α×ρ_s + b_s) + Σ m_u P (a + α×ρ_i + b_i)                       = ΣF
+//! I_s α + ω×I_s ω + ρ_s×m_s(a + α×ρ_s + b_s) + Σ ρ_i×m_u P(a + α×ρ_i + b_i) = ΣT
+//! b_s = ω×(ω×ρ_s)        b_i = ω×(ω×ρ_i) + 2 ω×(ż_i e_z)
+//! ```
+//!
+//! and each wheel m_u (z̈_i + e_z·(a + α×ρ_i + b_i)) = F_tyre,z − F_spring − F_link + m_u g_z.
+//! Integration: semi-implicit Euler, velocities first, attitude by the exponential map.
+
+use crate::brakes::Brakes;
+use crate::frame::Attitude;
+use crate::interface::{ActuatorDemand, Gear, PlantReport, SteeringDemand};
+use crate::params::{AxleParams, TyreParams, VehicleParams};
+use crate::powertrain::Powertrain;
+use crate::state::{CornerState, VehicleState};
+use crate::steering::{Steering, SteeringState};
+use crate::tyre::PatchMotion;
+use nalgebra::{Matrix3, Matrix6, Vector3, Vector6};
+use skidpad_world::Ground;
+
+/// Gravity for which the design position is defined, m/s².
+const DESIGN_GRAVITY_MPS2: f64 = 9.80665;
+/// Steps that let the body come to rest on uneven ground before a run.
+const SETTLE_STEPS: usize = 4000;
+/// Index of the first rear corner.
+const REAR: usize = 2;
+
+/// What surrounds the car.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Environment {
+    /// Gravity, m/s², along −z of the world.
+    pub gravity_mps2: f64,
+    /// Wind velocity, world frame, m/s.
+    pub wind_mps: [f64; 3],
+}
+
+impl Default for Environment {
+    fn default() -> Self {
+        Environment { gravity_mps2: DESIGN_GRAVITY_MPS2, wind_mps: [0.0; 3] }
+    }
+}
+
+/// Motion of a point fixed to the body, world frame.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PointMotion {
+    /// Position, m.
+    pub position_m: Vector3<f64>,
+    /// Velocity, m/s.
+    pub velocity_mps: Vector3<f64>,
+    /// Acceleration, m/s², without gravity's reaction: zero at rest.
+    pub acceleration_mps2: Vector3<f64>,
+}
+
+/// One corner's constants.
+#[derive(Clone, Debug)]
+struct Corner {
+    /// Hub in the design position, from C.
+    hub: Vector3<f64>,
+    axle: AxleParams,
+    /// Spring force in the design position, N.
+    preload_n: f64,
+    /// Vertical link force per lateral tyre force: −(roll-centre height)/(lateral position).
+    lateral_link: f64,
+    /// Vertical link force per longitudinal tyre force.
+    long_link: f64,
+}
+
+/// The constant model of one car at one step size.
+#[derive(Clone, Debug)]
+pub struct VehicleModel {
+    dt_s: f64,
+    mass_kg: f64,
+    sprung_mass_kg: f64,
+    sprung_cg: Vector3<f64>,
+    sprung_inertia: Matrix3<f64>,
+    inverse_mass: Matrix6<f64>,
+    corners: [Corner; 4],
+    tyre: TyreParams,
+    steering: Steering,
+    brakes: Brakes,
+    powertrain: Powertrain,
+    /// ½ ρ C_d A.
+    drag: f64,
+    drag_point: Vector3<f64>,
+    /// Rear-axle centre on the ground, from C.
+    rear_axle: Vector3<f64>,
+    wheelbase_m: f64,
+}
+
+impl VehicleModel {
+    /// Prepares the model of `params` for steps of `dt_s` seconds (1 ms in the simulator).
+    ///
+    /// `params` must have passed [`VehicleParams::validate`].
+    pub fn new(params: &VehicleParams, dt_s: f64) -> Self {
+        let c = &params.chassis;
+        let wheelbase = c.wheelbase_m;
+        let to_front = c.cg_behind_front_axle_m;
+        let to_rear = wheelbase - to_front;
+        let corners: [Corner; 4] = std::array::from_fn(|i| {
+            let (axle, x, load) = if i < REAR {
+                (&params.front, to_front, to_rear / wheelbase)
+            } else {
+                (&params.rear, -to_rear, to_front / wheelbase)
+            };
+            let y = if i % 2 == 0 { 0.5 * axle.track_m } else { -0.5 * axle.track_m };
+            let load_n = 0.5 * load * c.mass_kg * DESIGN_GRAVITY_MPS2;
+            let hub_height = params.tyre.unloaded_radius_m - load_n / params.tyre.vertical_stiffness_npm;
+            Corner {
+                hub: Vector3::new(x, y, hub_height - c.cg_height_m),
+                preload_n: load_n - axle.unsprung_mass_kg * DESIGN_GRAVITY_MPS2,
+                lateral_link: -axle.roll_centre_height_m / y,
+                long_link: if i < REAR { -axle.side_view_tan } else { axle.side_view_tan },
+                axle: axle.clone(),
+            }
+        });
+        let unsprung: f64 = corners.iter().map(|corner| corner.axle.unsprung_mass_kg).sum();
+        let sprung_mass_kg = c.mass_kg - unsprung;
+        let moment: Vector3<f64> = corners.iter().map(|k| k.hub * k.axle.unsprung_mass_kg).sum();
+        let sprung_cg = -moment / sprung_mass_kg;
+        let [xx, yy, zz] = c.sprung_inertia_kgm2;
+        let xz = c.sprung_inertia_xz_kgm2;
+        let sprung_inertia = Matrix3::new(xx, 0.0, -xz, 0.0, yy, 0.0, -xz, 0.0, zz);
+        let mass = mass_matrix(sprung_mass_kg, &sprung_cg, &sprung_inertia, &corners);
+        VehicleModel {
+            dt_s,
+            mass_kg: c.mass_kg,
+            sprung_mass_kg,
+            sprung_cg,
+            sprung_inertia,
+            inverse_mass: mass.try_inverse().expect("a mass matrix is positive definite"),
+            corners,
+            tyre: params.tyre.clone(),
+            steering: Steering::new(&params.steering, params.front.track_m, wheelbase, dt_s),
+            brakes: Brakes::new(&params.brakes, params.tyre.rolling_radius_m, dt_s),
+            powertrain: Powertrain::new(&params.powertrain, dt_s),
+            drag: 0.5 * params.aero.air_density_kgpm3 * params.aero.drag_area_m2,
+            drag_point: Vector3::new(0.0, 0.0, params.aero.centre_height_m - c.cg_height_m),
+            rear_axle: Vector3::new(-to_rear, 0.0, -c.cg_height_m),
+            wheelbase_m: wheelbase,
+        }
+    }
+
+    /// Step size, s.
+    pub fn dt_s(&self) -> f64 {
+        self.dt_s
+    }
+
+    /// Mass of the whole car, kg.
+    pub fn mass_kg(&self) -> f64 {
+        self.mass_kg
+    }
+
+    /// Moments of inertia of the whole car about its centre of mass, kg m², wheels included.
+    pub fn inertia_kgm2(&self) -> Matrix3<f64> {
+        let mut total = self.sprung_inertia + parallel_axis(self.sprung_mass_kg, &self.sprung_cg);
+        for corner in &self.corners {
+            total += parallel_axis(corner.axle.unsprung_mass_kg, &corner.hub);
+        }
+        total
+    }
+
+    /// The centre of mass of the design position seen from the rear-axle centre on the ground, body
+    /// frame, m.
+    pub fn cg_from_rear_axle_m(&self) -> Vector3<f64> {
+        -self.rear_axle
+    }
+
+    /// Distance between the axles, m.
+    pub fn wheelbase_m(&self) -> f64 {
+        self.wheelbase_m
+    }
+
+    /// The car standing or rolling on `ground` with its rear-axle centre at `(x_m, y_m)`, heading
+    /// `heading_rad`, at `speed_mps` along its heading with freely rolling wheels, actuators settled at
+    /// `demand`.
+    pub fn place(
+        &self,
+        ground: &mut impl Ground,
+        environment: &Environment,
+        [x_m, y_m, heading_rad]: [f64; 3],
+        speed_mps: f64,
+        demand: &ActuatorDemand,
+    ) -> VehicleState {
+        let mut state = self.lay_on(ground, environment, x_m, y_m, heading_rad, demand);
+        if !self.is_level(ground, &state) {
+            let hold = ActuatorDemand {
+                throttle_pct: 0.0,
+                brake_pct: 100.0,
+                steering: SteeringDemand::Servo { angle_rad: state.steering.angle_rad, rate_limit_rps: 0.0 },
+                gear: Gear::Park,
+                parking_brake: true,
+            };
+            let settled = state.clone();
+            state.brakes = self.brakes.settled(hold.brake_pct);
+            for _ in 0..SETTLE_STEPS {
+                self.step(&mut state, &hold, ground, environment);
+            }
+            // The tread winds up under the slope's pull and moves the car by a millimetre or two.
+            let shift = self.rear_axle_motion(&settled).position_m - self.rear_axle_motion(&state).position_m;
+            state.position_m.x += shift.x;
+            state.position_m.y += shift.y;
+            (state.brakes, state.gear, state.parking_brake) =
+                (settled.brakes, demand.gear, demand.parking_brake);
+            state.steering = settled.steering;
+            state.powertrain = settled.powertrain;
+        }
+        if speed_mps != 0.0 {
+            state.velocity_mps = state.attitude.matrix() * Vector3::new(speed_mps, 0.0, 0.0);
+            state.rate_rps = Vector3::zeros();
+            for corner in &mut state.corners {
+                corner.spin_rps = speed_mps / self.tyre.rolling_radius_m;
+                corner.tyre = Default::default();
+                corner.travel_rate_mps = 0.0;
+            }
+            state.powertrain =
+                self.powertrain.settled(demand.throttle_pct, demand.brake_pct, demand.gear, speed_mps);
+        }
+        state
+    }
+
+    /// The design position turned into the plane of the four wheels' ground.
+    fn lay_on(
+        &self,
+        ground: &mut impl Ground,
+        environment: &Environment,
+        x_m: f64,
+        y_m: f64,
+        heading_rad: f64,
+        demand: &ActuatorDemand,
+    ) -> VehicleState {
+        let angle_rad = match demand.steering {
+            SteeringDemand::Servo { angle_rad, .. } => angle_rad,
+            SteeringDemand::Free { .. } => 0.0,
+        };
+        let mut state = VehicleState {
+            position_m: Vector3::zeros(),
+            attitude: Attitude::from_yaw_pitch_roll(heading_rad, 0.0, 0.0),
+            velocity_mps: Vector3::zeros(),
+            rate_rps: Vector3::zeros(),
+            corners: [CornerState::default(); 4],
+            gear: demand.gear,
+            parking_brake: demand.parking_brake,
+            acceleration_mps2: Vector3::zeros(),
+            angular_acceleration_rps2: Vector3::zeros(),
+            gravity_mps2: environment.gravity_mps2,
+            steering: SteeringState::settled(angle_rad),
+            brakes: self.brakes.settled(demand.brake_pct),
+            powertrain: self.powertrain.settled(demand.throttle_pct, demand.brake_pct, demand.gear, 0.0),
+        };
+        let mut height = 0.0;
+        for _ in 0..4 {
+            let origin = Vector3::new(x_m, y_m, height);
+            state.position_m = origin - state.attitude.matrix() * self.rear_axle;
+            let heights = self.ground_heights(ground, &state);
+            let slope_x = 0.5 * (heights[0] + heights[1] - heights[2] - heights[3]) / self.wheelbase_m;
+            let slope_y = 0.5
+                * ((heights[0] - heights[1]) / (self.corners[0].hub.y - self.corners[1].hub.y)
+                    + (heights[2] - heights[3]) / (self.corners[2].hub.y - self.corners[3].hub.y));
+            state.attitude =
+                Attitude::from_yaw_pitch_roll(heading_rad, -libm::atan(slope_x), libm::atan(slope_y));
+            height = 0.5 * (heights[2] + heights[3]);
+        }
+        state.position_m = Vector3::new(x_m, y_m, height) - state.attitude.matrix() * self.rear_axle;
+        for corner in &mut state.corners {
+            corner.friction = 1.0;
+        }
+        state
+    }
+
+    fn ground_heights(&self, ground: &mut impl Ground, state: &VehicleState) -> [f64; 4] {
+        let rotation = state.attitude.matrix();
+        std::array::from_fn(|i| {
+            let hub = state.position_m + rotation * self.corners[i].hub;
+            ground.surface(i, hub.x, hub.y).height_m
+        })
+    }
+
+    fn is_level(&self, ground: &mut impl Ground, state: &VehicleState) -> bool {
+        let heights = self.ground_heights(ground, state);
+        let exact_gravity = (state.gravity_mps2 - DESIGN_GRAVITY_MPS2).abs() < 1e-9;
+        exact_gravity && heights.iter().all(|height| (height - heights[0]).abs() < 1e-12)
+    }
+
+    /// Advances `state` by one step under `demand`.
+    pub fn step(
+        &self,
+        state: &mut VehicleState,
+        demand: &ActuatorDemand,
+        ground: &mut impl Ground,
+        environment: &Environment,
+    ) {
+        self.step_with(state, demand, ground, environment, &Vector6::zeros());
+    }
+
+    /// As [`VehicleModel::step`], with an external force (N) and torque about the centre of mass (Nm) in
+    /// the body frame.
+    pub fn step_with(
+        &self,
+        state: &mut VehicleState,
+        demand: &ActuatorDemand,
+        ground: &mut impl Ground,
+        environment: &Environment,
+        external: &Vector6<f64>,
+    ) {
+        let dt = self.dt_s;
+        let radius = self.tyre.rolling_radius_m;
+        self.advance_actuators(state, demand);
+
+        let rotation = state.attitude.matrix();
+        let to_body = rotation.transpose();
+        let velocity = to_body * state.velocity_mps;
+        let rate = state.rate_rps;
+        let gravity = to_body * Vector3::new(0.0, 0.0, -environment.gravity_mps2);
+
+        let mut force = external.fixed_rows::<3>(0).into_owned();
+        let mut torque = external.fixed_rows::<3>(3).into_owned();
+
+        // Air.
+        let wind = to_body * Vector3::from(environment.wind_mps);
+        let airspeed = velocity - wind;
+        let drag = airspeed * (-self.drag * airspeed.norm());
+        force += drag;
+        torque += self.drag_point.cross(&drag);
+
+        // Sprung body: weight and the terms of rotation.
+        let bias = rate.cross(&rate.cross(&self.sprung_cg));
+        let sprung = (gravity - bias) * self.sprung_mass_kg;
+        force += sprung;
+        torque += self.sprung_cg.cross(&sprung) - rate.cross(&(self.sprung_inertia * rate));
+
+        let (left_steer, right_steer) = self.steering.road_wheels(state.steering.angle_rad);
+        let steer = [left_steer, right_steer, 0.0, 0.0];
+        let bars = [
+            self.corners[0].axle.anti_roll_npm * (state.corners[0].travel_m - state.corners[1].travel_m),
+            self.corners[REAR].axle.anti_roll_npm * (state.corners[2].travel_m - state.corners[3].travel_m),
+        ];
+        let drive_nm = 0.5 * state.powertrain.force_n * radius;
+        let park_nm = if state.gear == Gear::Park { self.powertrain.pawl_torque_nm } else { 0.0 };
+        let hand_nm = if state.parking_brake { self.brakes.parking_torque_nm } else { 0.0 };
+
+        // Vertical acceleration of each wheel without the body's share.
+        let mut lift = [0.0; 4];
+        let mut spin_reaction_nm = 0.0;
+        for i in 0..4 {
+            let corner = &self.corners[i];
+            let now = &mut state.corners[i];
+            let front = i < REAR;
+            let mass = corner.axle.unsprung_mass_kg;
+            now.steer_rad = steer[i];
+
+            // Where the wheel is and what is under it.
+            let hub = corner.hub + Vector3::new(0.0, 0.0, now.travel_m);
+            let hub_world = state.position_m + rotation * hub;
+            let surface = ground.surface(i, hub_world.x, hub_world.y);
+            let normal = to_body * Vector3::from(surface.normal);
+            let distance = (hub_world.z - surface.height_m) * surface.normal[2];
+            let deflection = self.tyre.unloaded_radius_m - distance;
+            let hub_velocity = velocity + rate.cross(&hub) + Vector3::new(0.0, 0.0, now.travel_rate_mps);
+            let load = if deflection > 0.0 {
+                let closing = -hub_velocity.dot(&normal);
+                let elastic = self.tyre.vertical_stiffness_npm * deflection;
+                (elastic + self.tyre.vertical_damping_nspm * closing).max(0.0)
+            } else {
+                0.0
+            };
+
+            // Tyre axes and motion at the contact patch.
+            let (sine, cosine) = if front { libm::sincos(steer[i]) } else { (0.0, 1.0) };
+            let axis = Vector3::new(-sine, cosine, 0.0);
+            let ahead = axis.cross(&normal).normalize();
+            let left = normal.cross(&ahead);
+            let patch = hub - normal * distance;
+            let patch_velocity = velocity + rate.cross(&patch) + Vector3::new(0.0, 0.0, now.travel_rate_mps);
+            let motion = PatchMotion {
+                load_n: load,
+                vx_mps: patch_velocity.dot(&ahead),
+                vy_mps: patch_velocity.dot(&left),
+                rolling_mps: now.spin_rps * radius,
+                friction: surface.friction,
+            };
+            let tyre = self.tyre.advance(&mut now.tyre, &motion, corner.axle.cornering_stiffness_scale, dt);
+
+            // Wheel spin: drive against tyre, then brake and rolling resistance, which only ever slow.
+            let brake = self.brakes.torque_nm(&mut state.brakes, i, motion.vx_mps, motion.rolling_mps, dt);
+            let held =
+                brake + self.tyre.rolling_resistance * load * radius + if front { park_nm } else { hand_nm };
+            let driven = if front { drive_nm } else { 0.0 } - tyre.fx_n * radius;
+            let free = now.spin_rps + dt * driven / self.tyre.spin_inertia_kgm2;
+            let stopping = dt * held / self.tyre.spin_inertia_kgm2;
+            let spin = if free.abs() <= stopping { 0.0 } else { free - stopping * free.signum() };
+            spin_reaction_nm += self.tyre.spin_inertia_kgm2 * (spin - now.spin_rps) / dt;
+            now.spin_rps = spin;
+            now.angle_rad += dt * spin;
+
+            // Suspension.
+            let spring = self.spring_force(corner, now) + if i % 2 == 0 { bars[i / 2] } else { -bars[i / 2] };
+            let tyre_force = ahead * tyre.fx_n + left * tyre.fy_n + normal * load;
+            let link = corner.lateral_link * tyre_force.y + corner.long_link * tyre_force.x;
+
+            // On the body: horizontal tyre force at the patch, vertical suspension force at the hub, the
+            // wheel's own weight and rotation terms in x and y.
+            let horizontal = Vector3::new(tyre_force.x, tyre_force.y, 0.0);
+            let coriolis = rate.cross(&Vector3::new(0.0, 0.0, 2.0 * now.travel_rate_mps));
+            let bias = rate.cross(&rate.cross(&corner.hub)) + coriolis;
+            let carried = Vector3::new(gravity.x - bias.x, gravity.y - bias.y, 0.0) * mass;
+            let vertical = Vector3::new(0.0, 0.0, spring + link);
+            force += horizontal + carried + vertical;
+            torque +=
+                patch.cross(&horizontal) + corner.hub.cross(&(carried + vertical)) + normal * tyre.mz_nm;
+            lift[i] = (tyre_force.z - spring - link) / mass + gravity.z - bias.z;
+
+            now.forces = tyre;
+            now.load_n = load;
+            now.friction = surface.friction;
+            now.slip_ratio = -now.tyre.long_m / self.tyre.relaxation_long_m;
+            now.slip_tangent = now.tyre.lat_m / self.tyre.relaxation_lat_m;
+            now.brake_torque_nm = brake;
+        }
+        torque.y -= spin_reaction_nm;
+
+        // Solve and integrate: velocities first.
+        let load = Vector6::new(force.x, force.y, force.z, torque.x, torque.y, torque.z);
+        let solved = self.inverse_mass * load;
+        let acceleration = Vector3::new(solved[0], solved[1], solved[2]);
+        let angular = Vector3::new(solved[3], solved[4], solved[5]);
+        for ((corner, now), lift) in self.corners.iter().zip(&mut state.corners).zip(lift) {
+            // e_z · (a + α × ρ_i)
+            let body = acceleration.z + angular.x * corner.hub.y - angular.y * corner.hub.x;
+            now.travel_rate_mps += dt * (lift - body);
+            now.travel_m += dt * now.travel_rate_mps;
+        }
+        state.acceleration_mps2 = rotation * acceleration;
+        state.angular_acceleration_rps2 = angular;
+        state.gravity_mps2 = environment.gravity_mps2;
+        state.velocity_mps += state.acceleration_mps2 * dt;
+        state.rate_rps += angular * dt;
+        state.position_m += state.velocity_mps * dt;
+        state.attitude = state.attitude.turned(&state.rate_rps, dt);
+    }
+
+    fn advance_actuators(&self, state: &mut VehicleState, demand: &ActuatorDemand) {
+        let [left, right, ..] = &state.corners;
+        let aligning = left.forces.mz_nm + right.forces.mz_nm;
+        let lateral = left.forces.fy_n + right.forces.fy_n;
+        let driven_mps = 0.5 * (left.spin_rps + right.spin_rps) * self.tyre.rolling_radius_m;
+        self.steering.advance(&mut state.steering, &demand.steering, aligning, lateral, self.dt_s);
+        self.brakes.advance(&mut state.brakes, demand.brake_pct);
+        let brake_pct = state.brakes.pedal_pct;
+        self.powertrain.advance(
+            &mut state.powertrain,
+            demand.throttle_pct,
+            brake_pct,
+            demand.gear,
+            driven_mps,
+        );
+        state.gear = demand.gear;
+        state.parking_brake = demand.parking_brake;
+    }
+
+    /// Spring, damper and stops, N, positive pushing the body up.
+    fn spring_force(&self, corner: &Corner, now: &CornerState) -> f64 {
+        let axle = &corner.axle;
+        let damping =
+            if now.travel_rate_mps > 0.0 { axle.damper_bump_nspm } else { axle.damper_rebound_nspm };
+        let mut force = corner.preload_n + axle.spring_npm * now.travel_m + damping * now.travel_rate_mps;
+        if now.travel_m > axle.bump_travel_m {
+            force += axle.stop_npm * (now.travel_m - axle.bump_travel_m);
+        } else if now.travel_m < -axle.rebound_travel_m {
+            force += axle.stop_npm * (now.travel_m + axle.rebound_travel_m);
+        }
+        force
+    }
+
+    /// Motion of the rear-axle centre on the ground plane, the vehicle's reference point.
+    pub fn rear_axle_motion(&self, state: &VehicleState) -> PointMotion {
+        self.point_motion(state, &self.rear_axle)
+    }
+
+    /// Motion of a point of the body given from the centre of mass, body frame.
+    pub fn point_motion(&self, state: &VehicleState, from_cg_m: &Vector3<f64>) -> PointMotion {
+        let rotation = state.attitude.matrix();
+        let rate = &state.rate_rps;
+        let turning = rate.cross(from_cg_m);
+        PointMotion {
+            position_m: state.position_m + rotation * from_cg_m,
+            velocity_mps: state.velocity_mps + rotation * turning,
+            acceleration_mps2: state.acceleration_mps2
+                + rotation * (state.angular_acceleration_rps2.cross(from_cg_m) + rate.cross(&turning)),
+        }
+    }
+
+    /// Accelerometer reading at the centre of mass, body frame, m/s².
+    pub fn specific_force_mps2(&self, state: &VehicleState) -> Vector3<f64> {
+        let with_gravity = state.acceleration_mps2 + Vector3::new(0.0, 0.0, state.gravity_mps2);
+        state.attitude.matrix().transpose() * with_gravity
+    }
+
+    /// What the ECUs of the car can measure now.
+    pub fn report(&self, state: &VehicleState) -> PlantReport {
+        let radius = self.tyre.rolling_radius_m;
+        let spin = state.corners.map(|corner| corner.spin_rps);
+        let wheel_speed_mps = 0.5 * (spin[2] + spin[3]) * radius;
+        PlantReport {
+            steering_wheel_rad: state.steering.angle_rad,
+            steering_wheel_rate_rps: state.steering.rate_rps,
+            steering_torque_nm: state.steering.driver_torque_nm,
+            wheel_speed_mps,
+            wheel_spin_rps: spin,
+            wheel_angle_rad: state.corners.map(|corner| corner.angle_rad),
+            specific_force_mps2: self.specific_force_mps2(state).into(),
+            body_rate_rps: state.rate_rps.into(),
+            throttle_pct: state.powertrain.pedal_pct,
+            brake_pct: state.brakes.pedal_pct,
+            brake_torque_request_nm: state.brakes.request_n * radius,
+            brake_torque_actual_nm: state.corners.iter().map(|corner| corner.brake_torque_nm).sum(),
+            wheel_torque_nm: state.powertrain.force_n * radius,
+            gear: state.gear,
+            engine_rpm: self.powertrain.engine_rpm(&state.powertrain, wheel_speed_mps),
+            parking_brake: state.parking_brake,
+            abs_active: state.brakes.abs_active,
+            stationary: spin.iter().all(|rate| *rate == 0.0),
+        }
+    }
+}
+
+fn skew(v: &Vector3<f64>) -> Matrix3<f64> {
+    Matrix3::new(0.0, -v.z, v.y, v.z, 0.0, -v.x, -v.y, v.x, 0.0)
+}
+
+fn parallel_axis(mass: f64, at: &Vector3<f64>) -> Matrix3<f64> {
+    let s = skew(at);
+    (s * s.transpose()) * mass
+}
+
+/// M of the module's equations, acting on [a; α].
+fn mass_matrix(
+    sprung_mass: f64,
+    sprung_cg: &Vector3<f64>,
+    sprung_inertia: &Matrix3<f64>,
+    corners: &[Corner; 4],
+) -> Matrix6<f64> {
+    let mut mass = Matrix6::zeros();
+    // A mass m at ρ that follows the body along the directions of P contributes
+    // [mP, −mP[ρ]×; m[ρ]×P, −m[ρ]×P[ρ]×].
+    let mut add = |m: f64, at: &Vector3<f64>, follows: Matrix3<f64>| {
+        let s = skew(at);
+        let blocks = [[follows * m, -(follows * s) * m], [(s * follows) * m, -(s * follows * s) * m]];
+        for (row, pair) in blocks.iter().enumerate() {
+            for (column, block) in pair.iter().enumerate() {
+                let mut view = mass.fixed_view_mut::<3, 3>(3 * row, 3 * column);
+                view += block;
+            }
+        }
+    };
+    add(sprung_mass, sprung_cg, Matrix3::identity());
+    for corner in corners {
+        add(corner.axle.unsprung_mass_kg, &corner.hub, Matrix3::from_diagonal(&Vector3::new(1.0, 1.0, 0.0)));
+    }
+    let mut rotational = mass.fixed_view_mut::<3, 3>(3, 3);
+    rotational += sprung_inertia;
+    mass
+}

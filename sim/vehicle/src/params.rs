@@ -1,0 +1,543 @@
+//! The `vehicle.toml` file: every parameter of the model, with its unit.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Everything the model needs to know about a car. Lengths in m, masses in kg, SI unless the name says
+/// otherwise. Body frame ISO 8855, origin at the centre of the rear axle on the ground plane, car at
+/// rest on level ground.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VehicleParams {
+    /// Version of this file format; 1.
+    pub schema: u32,
+    /// Human-readable name of the car.
+    pub title: String,
+    /// One line for `skidpad list`.
+    pub description: String,
+    /// Sprung body and whole-car geometry.
+    pub chassis: ChassisParams,
+    /// Front axle.
+    pub front: AxleParams,
+    /// Rear axle.
+    pub rear: AxleParams,
+    /// Tyre, the same on all four wheels.
+    pub tyre: TyreParams,
+    /// Steering column, EPS and linkage.
+    pub steering: SteeringParams,
+    /// Service brakes, ABS and parking brake.
+    pub brakes: BrakeParams,
+    /// Drive.
+    pub powertrain: PowertrainParams,
+    /// Air drag.
+    pub aero: AeroParams,
+    /// Outline of the body for collisions and for the score.
+    pub hull: HullParams,
+}
+
+/// Sprung body and whole-car geometry.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChassisParams {
+    /// Mass of the whole car as driven, kg.
+    pub mass_kg: f64,
+    /// Distance between the axles, m.
+    pub wheelbase_m: f64,
+    /// Distance of the centre of mass behind the front axle, m.
+    pub cg_behind_front_axle_m: f64,
+    /// Height of the centre of mass of the whole car above ground, m.
+    pub cg_height_m: f64,
+    /// Moments of inertia of the sprung body about its own centre of mass (roll, pitch, yaw), kg m².
+    pub sprung_inertia_kgm2: [f64; 3],
+    /// Product of inertia ∫xz dm of the sprung body, kg m².
+    pub sprung_inertia_xz_kgm2: f64,
+}
+
+/// One axle: two identical corners.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AxleParams {
+    /// Distance between the wheel centre planes, m.
+    pub track_m: f64,
+    /// Unsprung mass of one corner, kg.
+    pub unsprung_mass_kg: f64,
+    /// Spring rate at the wheel, N/m.
+    pub spring_npm: f64,
+    /// Damping at the wheel in bump (wheel moving up), N s/m.
+    pub damper_bump_nspm: f64,
+    /// Damping at the wheel in rebound, N s/m.
+    pub damper_rebound_nspm: f64,
+    /// Anti-roll bar: force at each wheel per metre of travel difference, N/m.
+    pub anti_roll_npm: f64,
+    /// Wheel travel from the design position to the bump stop, m.
+    pub bump_travel_m: f64,
+    /// Wheel travel from the design position to the rebound stop, m.
+    pub rebound_travel_m: f64,
+    /// Stiffness of the stops, N/m.
+    pub stop_npm: f64,
+    /// Height of the roll centre above ground, m.
+    pub roll_centre_height_m: f64,
+    /// Tangent of the side-view support angle: share of the longitudinal tyre force that the links
+    /// carry vertically (anti-dive at the front, anti-lift at the rear), 0 = none.
+    pub side_view_tan: f64,
+    /// Scale of the tyre's cornering stiffness on this axle (1 = tyre alone); below 1 it stands for
+    /// steering and suspension compliance.
+    pub cornering_stiffness_scale: f64,
+}
+
+/// Magic-Formula tyre: a subset of PAC2002 coefficients under their standard names. Shifts (ply steer,
+/// conicity) are zero. Signs as in ISO-W tyre files: PKY1 is negative.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TyreParams {
+    /// Unloaded radius, m.
+    pub unloaded_radius_m: f64,
+    /// Effective rolling radius, m.
+    pub rolling_radius_m: f64,
+    /// Vertical stiffness, N/m.
+    pub vertical_stiffness_npm: f64,
+    /// Vertical damping, N s/m.
+    pub vertical_damping_nspm: f64,
+    /// Nominal load FNOMIN, N.
+    pub nominal_load_n: f64,
+    /// Moment of inertia of wheel, tyre and brake disc about the spin axis, kg m².
+    pub spin_inertia_kgm2: f64,
+    /// Rolling-resistance moment over load and rolling radius, dimensionless.
+    pub rolling_resistance: f64,
+    /// Longitudinal relaxation length, m.
+    pub relaxation_long_m: f64,
+    /// Lateral relaxation length, m.
+    pub relaxation_lat_m: f64,
+    /// Damping of the tread against slip velocity near standstill, N s/m.
+    pub standstill_damping_nspm: f64,
+    /// Longitudinal shape factor.
+    pub pcx1: f64,
+    /// Longitudinal peak friction at nominal load.
+    pub pdx1: f64,
+    /// Change of the longitudinal peak friction with load.
+    pub pdx2: f64,
+    /// Longitudinal curvature factor.
+    pub pex1: f64,
+    /// Longitudinal slip stiffness over load at nominal load.
+    pub pkx1: f64,
+    /// Change of the slip stiffness with load.
+    pub pkx2: f64,
+    /// Lateral shape factor.
+    pub pcy1: f64,
+    /// Lateral peak friction at nominal load.
+    pub pdy1: f64,
+    /// Change of the lateral peak friction with load.
+    pub pdy2: f64,
+    /// Lateral curvature factor.
+    pub pey1: f64,
+    /// Largest cornering stiffness over nominal load (negative).
+    pub pky1: f64,
+    /// Load, over nominal load, at which the cornering stiffness is largest.
+    pub pky2: f64,
+    /// Combined slip, slope of the reduction of Fx.
+    pub rbx1: f64,
+    /// Combined slip, change of that slope with κ.
+    pub rbx2: f64,
+    /// Combined slip, shape of the reduction of Fx.
+    pub rcx1: f64,
+    /// Combined slip, slope of the reduction of Fy.
+    pub rby1: f64,
+    /// Combined slip, change of that slope with α.
+    pub rby2: f64,
+    /// Combined slip, α of the largest slope.
+    pub rby3: f64,
+    /// Combined slip, shape of the reduction of Fy.
+    pub rcy1: f64,
+    /// Pneumatic trail over unloaded radius at nominal load and zero slip.
+    pub qdz1: f64,
+    /// Fall of the trail with slip angle (stiffness factor of its cosine form).
+    pub qbz1: f64,
+    /// Shape of the trail's cosine form.
+    pub qcz1: f64,
+}
+
+/// Steering column, EPS and linkage. Angles and rates at the steering wheel unless named otherwise.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SteeringParams {
+    /// Steering-wheel angle over mean road-wheel angle.
+    pub ratio: f64,
+    /// Steering-wheel angle at the stop, deg.
+    pub max_wheel_deg: f64,
+    /// Largest steering-wheel rate of the EPS, deg/s.
+    pub max_rate_degps: f64,
+    /// Dead time from the demand to the start of motion, s.
+    pub dead_time_s: f64,
+    /// Natural frequency of the position servo, rad/s.
+    pub natural_frequency_rps: f64,
+    /// Damping ratio of the position servo.
+    pub damping_ratio: f64,
+    /// Half width of the band of angle errors that the servo ignores, deg.
+    pub dead_band_deg: f64,
+    /// Share of ideal Ackermann geometry: 1 = ideal, 0 = parallel.
+    pub ackermann: f64,
+    /// Mechanical (caster) trail, m.
+    pub caster_trail_m: f64,
+    /// Inertia of column, rack and wheels, reduced to the steering wheel, kg m².
+    pub column_inertia_kgm2: f64,
+    /// Damping of the free column, N m s/rad.
+    pub column_damping_nms: f64,
+    /// Friction of the free column, Nm.
+    pub column_friction_nm: f64,
+    /// Power assistance: torque on the column per torque of the driver's hands.
+    pub assist_gain: f64,
+}
+
+/// Service brakes, ABS and parking brake.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BrakeParams {
+    /// Pedal position (% of travel) and brake force of the whole car at the tyres (N): a table with
+    /// rising pedal positions, linear in between. Includes blended regeneration.
+    pub force_by_pedal: Vec<[f64; 2]>,
+    /// Share of the brake torque on the front axle.
+    pub front_share: f64,
+    /// Dead time from the pedal to the start of the pressure rise, s.
+    pub dead_time_s: f64,
+    /// Time constant of the pressure, s.
+    pub lag_s: f64,
+    /// Antilock system fitted.
+    pub abs: bool,
+    /// Slip at which the antilock system starts to release.
+    pub abs_slip: f64,
+    /// Torque of the parking brake on each rear wheel, Nm.
+    pub parking_torque_nm: f64,
+}
+
+/// Drive of a power-split hybrid with a single-speed front drive: each pedal position asks for a power,
+/// bounded by a force; the closed pedal gives creep at low speed and regeneration above.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PowertrainParams {
+    /// Drive force at the tyres with closed pedal in Drive by speed: [m/s, N], rising speeds.
+    /// Positive is creep, negative is regeneration.
+    pub closed_pedal_force_by_speed: Vec<[f64; 2]>,
+    /// Share of the positive closed-pedal force (creep) left by brake pedal position: [%, share], rising
+    /// pedals.
+    pub creep_by_brake_pedal: Vec<[f64; 2]>,
+    /// What the accelerator pedal adds: [pedal %, power limit W, force limit N], rising pedals.
+    pub pedal_map: Vec<[f64; 3]>,
+    /// Share of the Drive pedal map available in Reverse.
+    pub reverse_share: f64,
+    /// Highest speed in Reverse, m/s.
+    pub reverse_max_speed_mps: f64,
+    /// Largest power at the wheels, W.
+    pub max_power_w: f64,
+    /// Dead time from the pedal to the start of the force rise, s.
+    pub dead_time_s: f64,
+    /// Time constant of the drive force, s.
+    pub lag_s: f64,
+    /// Holding torque of the parking pawl on each front wheel, Nm.
+    pub pawl_torque_nm: f64,
+    /// Engine speed at idle, 1/min (reported on the bus only).
+    pub idle_rpm: f64,
+    /// Rise of the engine speed with drive power, 1/min per kW (reported on the bus only).
+    pub rpm_per_kw: f64,
+}
+
+/// Air drag.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AeroParams {
+    /// Drag area C_d·A, m².
+    pub drag_area_m2: f64,
+    /// Air density, kg/m³.
+    pub air_density_kgpm3: f64,
+    /// Height at which the drag acts, m.
+    pub centre_height_m: f64,
+}
+
+/// Outline of the body, from the rear-axle centre.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HullParams {
+    /// Rear-axle centre to the front end, m.
+    pub front_m: f64,
+    /// Rear-axle centre to the rear end, m.
+    pub rear_m: f64,
+    /// Width, m.
+    pub width_m: f64,
+    /// Ground clearance of the crash box, m.
+    pub clearance_m: f64,
+    /// Height, m.
+    pub height_m: f64,
+}
+
+/// A vehicle file that cannot be used: where and why.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct ParamError {
+    /// The file as the user named it.
+    pub file: String,
+    /// Line and column from 1, where known.
+    pub at: Option<(usize, usize)>,
+    /// What was wrong, what was expected, what to do.
+    pub message: String,
+}
+
+impl fmt::Display for ParamError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.at {
+            Some((line, column)) => write!(f, "{}:{line}:{column}: {}", self.file, self.message),
+            None => write!(f, "{}: {}", self.file, self.message),
+        }
+    }
+}
+
+impl VehicleParams {
+    /// Reads and checks the text of a `vehicle.toml`; `file` names it in errors.
+    ///
+    /// # Errors
+    /// Malformed TOML, unknown or missing keys (with line and column), values out of range.
+    pub fn parse(text: &str, file: &str) -> Result<Self, ParamError> {
+        let params: VehicleParams = toml::from_str(text).map_err(|error| ParamError {
+            file: file.to_string(),
+            at: error.span().map(|span| line_column(text, span.start)),
+            message: error.message().to_string(),
+        })?;
+        params.validate().map_err(|(key, message)| ParamError {
+            file: file.to_string(),
+            at: locate(text, &key),
+            message: format!("{key}: {message}"),
+        })?;
+        Ok(params)
+    }
+
+    /// Checks every value; the error is the dotted key and what is wrong with it.
+    ///
+    /// # Errors
+    /// The first value that is not finite or out of its physical range.
+    pub fn validate(&self) -> Result<(), (String, String)> {
+        let mut check = Checker::default();
+        check.that(self.schema == 1, "schema", || format!("expected 1, got {}", self.schema));
+        let c = &self.chassis;
+        check.within("chassis.mass_kg", c.mass_kg, 100.0, 60_000.0);
+        check.within("chassis.wheelbase_m", c.wheelbase_m, 0.5, 15.0);
+        check.within("chassis.cg_behind_front_axle_m", c.cg_behind_front_axle_m, 0.01, c.wheelbase_m - 0.01);
+        check.within("chassis.cg_height_m", c.cg_height_m, 0.0, 5.0);
+        for inertia in c.sprung_inertia_kgm2 {
+            check.within("chassis.sprung_inertia_kgm2", inertia, 1.0, 1e7);
+        }
+        let [xx, _, zz] = c.sprung_inertia_kgm2;
+        check.within(
+            "chassis.sprung_inertia_xz_kgm2",
+            c.sprung_inertia_xz_kgm2,
+            -0.5 * xx.min(zz),
+            0.5 * xx.min(zz),
+        );
+        for (name, axle) in [("front", &self.front), ("rear", &self.rear)] {
+            axle.validate(name, &mut check);
+        }
+        check.that(
+            2.0 * (self.front.unsprung_mass_kg + self.rear.unsprung_mass_kg) < 0.5 * c.mass_kg,
+            "front.unsprung_mass_kg",
+            || "the unsprung masses are more than half of chassis.mass_kg".to_string(),
+        );
+        self.tyre.validate(&mut check);
+        self.steering.validate(&mut check);
+        self.brakes.validate(&mut check);
+        self.powertrain.validate(&mut check);
+        check.within("aero.drag_area_m2", self.aero.drag_area_m2, 0.0, 20.0);
+        check.within("aero.air_density_kgpm3", self.aero.air_density_kgpm3, 0.0, 2.0);
+        check.within("aero.centre_height_m", self.aero.centre_height_m, 0.0, 5.0);
+        let h = &self.hull;
+        check.within("hull.front_m", h.front_m, 0.1, 20.0);
+        check.within("hull.rear_m", h.rear_m, 0.1, 20.0);
+        check.within("hull.width_m", h.width_m, 0.1, 5.0);
+        check.within("hull.clearance_m", h.clearance_m, 0.0, 2.0);
+        check.within("hull.height_m", h.height_m, h.clearance_m + 0.1, 6.0);
+        check.done()
+    }
+}
+
+impl AxleParams {
+    fn validate(&self, axle: &str, check: &mut Checker) {
+        let mut within =
+            |key: &str, value, low, high| check.within(&format!("{axle}.{key}"), value, low, high);
+        within("track_m", self.track_m, 0.3, 4.0);
+        within("unsprung_mass_kg", self.unsprung_mass_kg, 1.0, 2000.0);
+        within("spring_npm", self.spring_npm, 1e3, 1e8);
+        within("damper_bump_nspm", self.damper_bump_nspm, 0.0, 1e5);
+        within("damper_rebound_nspm", self.damper_rebound_nspm, 0.0, 1e5);
+        within("anti_roll_npm", self.anti_roll_npm, 0.0, 1e8);
+        within("bump_travel_m", self.bump_travel_m, 1e-3, 1.0);
+        within("rebound_travel_m", self.rebound_travel_m, 1e-3, 1.0);
+        within("stop_npm", self.stop_npm, 0.0, 1e7);
+        within("roll_centre_height_m", self.roll_centre_height_m, -1.0, 2.0);
+        within("side_view_tan", self.side_view_tan, -1.0, 1.0);
+        within("cornering_stiffness_scale", self.cornering_stiffness_scale, 0.01, 10.0);
+    }
+}
+
+impl TyreParams {
+    fn validate(&self, check: &mut Checker) {
+        let mut within = |key: &str, value, low, high| check.within(&format!("tyre.{key}"), value, low, high);
+        within("unloaded_radius_m", self.unloaded_radius_m, 0.05, 2.0);
+        within("rolling_radius_m", self.rolling_radius_m, 0.05, 2.0);
+        within("vertical_stiffness_npm", self.vertical_stiffness_npm, 1e4, 1e7);
+        within("vertical_damping_nspm", self.vertical_damping_nspm, 0.0, 1e5);
+        within("nominal_load_n", self.nominal_load_n, 10.0, 1e6);
+        within("spin_inertia_kgm2", self.spin_inertia_kgm2, 0.01, 1e3);
+        within("rolling_resistance", self.rolling_resistance, 0.0, 0.5);
+        within("relaxation_long_m", self.relaxation_long_m, 0.02, 3.0);
+        within("relaxation_lat_m", self.relaxation_lat_m, 0.02, 3.0);
+        within("standstill_damping_nspm", self.standstill_damping_nspm, 0.0, 1e6);
+        within("pcx1", self.pcx1, 0.5, 3.0);
+        within("pdx1", self.pdx1, 0.01, 5.0);
+        within("pdx2", self.pdx2, -1.0, 1.0);
+        within("pex1", self.pex1, -20.0, 1.0);
+        within("pkx1", self.pkx1, 1.0, 100.0);
+        within("pkx2", self.pkx2, -100.0, 100.0);
+        within("pcy1", self.pcy1, 0.5, 3.0);
+        within("pdy1", self.pdy1, 0.01, 5.0);
+        within("pdy2", self.pdy2, -1.0, 1.0);
+        within("pey1", self.pey1, -20.0, 1.0);
+        within("pky1", self.pky1, -200.0, -1.0);
+        within("pky2", self.pky2, 0.1, 20.0);
+        for (key, value) in [
+            ("rbx1", self.rbx1),
+            ("rbx2", self.rbx2),
+            ("rcx1", self.rcx1),
+            ("rby1", self.rby1),
+            ("rby2", self.rby2),
+            ("rby3", self.rby3),
+            ("rcy1", self.rcy1),
+            ("qdz1", self.qdz1),
+            ("qbz1", self.qbz1),
+            ("qcz1", self.qcz1),
+        ] {
+            within(key, value, -100.0, 100.0);
+        }
+    }
+}
+
+impl SteeringParams {
+    fn validate(&self, check: &mut Checker) {
+        let mut within =
+            |key: &str, value, low, high| check.within(&format!("steering.{key}"), value, low, high);
+        within("ratio", self.ratio, 1.0, 40.0);
+        within("max_wheel_deg", self.max_wheel_deg, 1.0, 1200.0);
+        within("max_rate_degps", self.max_rate_degps, 1.0, 5000.0);
+        within("dead_time_s", self.dead_time_s, 0.0, 0.25);
+        within("natural_frequency_rps", self.natural_frequency_rps, 1.0, 400.0);
+        within("damping_ratio", self.damping_ratio, 0.05, 5.0);
+        within("dead_band_deg", self.dead_band_deg, 0.0, 20.0);
+        within("ackermann", self.ackermann, -1.0, 1.5);
+        within("caster_trail_m", self.caster_trail_m, -0.1, 0.2);
+        within("column_inertia_kgm2", self.column_inertia_kgm2, 1e-3, 10.0);
+        within("column_damping_nms", self.column_damping_nms, 0.0, 100.0);
+        within("column_friction_nm", self.column_friction_nm, 0.0, 50.0);
+        within("assist_gain", self.assist_gain, 0.0, 100.0);
+        let max_road_deg = self.max_wheel_deg / self.ratio;
+        check.that(max_road_deg < 60.0, "steering.max_wheel_deg", || {
+            format!("max_wheel_deg / ratio is a road-wheel angle of {max_road_deg:.1}°, expected below 60°")
+        });
+    }
+}
+
+impl BrakeParams {
+    fn validate(&self, check: &mut Checker) {
+        check.table("brakes.force_by_pedal", self.force_by_pedal.iter().map(|row| row.as_slice()));
+        let mut within =
+            |key: &str, value, low, high| check.within(&format!("brakes.{key}"), value, low, high);
+        for row in &self.force_by_pedal {
+            within("force_by_pedal", row[1], 0.0, 1e6);
+        }
+        within("front_share", self.front_share, 0.0, 1.0);
+        within("dead_time_s", self.dead_time_s, 0.0, 0.25);
+        within("lag_s", self.lag_s, 0.0, 5.0);
+        within("abs_slip", self.abs_slip, 0.01, 0.9);
+        within("parking_torque_nm", self.parking_torque_nm, 0.0, 1e6);
+    }
+}
+
+impl PowertrainParams {
+    fn validate(&self, check: &mut Checker) {
+        check.table(
+            "powertrain.closed_pedal_force_by_speed",
+            self.closed_pedal_force_by_speed.iter().map(|row| row.as_slice()),
+        );
+        check.table(
+            "powertrain.creep_by_brake_pedal",
+            self.creep_by_brake_pedal.iter().map(|row| row.as_slice()),
+        );
+        check.table("powertrain.pedal_map", self.pedal_map.iter().map(|row| row.as_slice()));
+        let mut within =
+            |key: &str, value, low, high| check.within(&format!("powertrain.{key}"), value, low, high);
+        for row in &self.pedal_map {
+            within("pedal_map", row[1], 0.0, 5e6);
+            within("pedal_map", row[2], 0.0, 1e6);
+        }
+        for row in &self.creep_by_brake_pedal {
+            within("creep_by_brake_pedal", row[1], 0.0, 1.0);
+        }
+        within("reverse_share", self.reverse_share, 0.0, 1.0);
+        within("reverse_max_speed_mps", self.reverse_max_speed_mps, 0.1, 50.0);
+        within("max_power_w", self.max_power_w, 1.0, 5e6);
+        within("dead_time_s", self.dead_time_s, 0.0, 0.25);
+        within("lag_s", self.lag_s, 0.0, 5.0);
+        within("pawl_torque_nm", self.pawl_torque_nm, 0.0, 1e6);
+        within("idle_rpm", self.idle_rpm, 0.0, 3000.0);
+        within("rpm_per_kw", self.rpm_per_kw, 0.0, 1000.0);
+    }
+}
+
+/// Collects the first value that is out of range.
+#[derive(Default)]
+struct Checker {
+    first: Option<(String, String)>,
+}
+
+impl Checker {
+    fn that(&mut self, holds: bool, key: &str, message: impl FnOnce() -> String) {
+        if !holds && self.first.is_none() {
+            self.first = Some((key.to_string(), message()));
+        }
+    }
+
+    fn within(&mut self, key: &str, value: f64, low: f64, high: f64) {
+        self.that(value >= low && value <= high, key, || format!("expected {low} to {high}, got {value}"));
+    }
+
+    fn table<'a>(&mut self, key: &str, rows: impl Iterator<Item = &'a [f64]> + Clone) {
+        let count = rows.clone().count();
+        self.that((2..=1000).contains(&count), key, || format!("expected 2 to 1000 rows, got {count}"));
+        self.that(rows.clone().flatten().all(|value| value.is_finite()), key, || {
+            "expected finite numbers only".to_string()
+        });
+        let rising = rows.clone().zip(rows.skip(1)).all(|(a, b)| a[0] < b[0]);
+        self.that(rising, key, || "expected the first column to rise from row to row".to_string());
+    }
+
+    fn done(self) -> Result<(), (String, String)> {
+        self.first.map_or(Ok(()), Err)
+    }
+}
+
+/// Line and column (from 1) of a byte offset.
+fn line_column(text: &str, offset: usize) -> (usize, usize) {
+    let before = &text.as_bytes()[..offset.min(text.len())];
+    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let column = before.iter().rev().take_while(|byte| **byte != b'\n').count() + 1;
+    (line, column)
+}
+
+/// Where the dotted key `table.key` stands in a TOML text: good enough to point a person at the line.
+fn locate(text: &str, dotted: &str) -> Option<(usize, usize)> {
+    let (table, key) = dotted.rsplit_once('.').unwrap_or(("", dotted));
+    let mut inside = table.is_empty();
+    for (index, line) in text.lines().enumerate() {
+        let trimmed = line.trim_start();
+        if let Some(header) = trimmed.strip_prefix('[') {
+            inside = header.split(']').next().is_some_and(|name| name.trim() == table);
+        } else if inside && trimmed.split('=').next().is_some_and(|name| name.trim() == key) {
+            return Some((index + 1, line.len() - trimmed.len() + 1));
+        }
+    }
+    None
+}
