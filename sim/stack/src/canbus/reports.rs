@@ -134,12 +134,12 @@ const STEERING: &[Signal] = &[
 ];
 
 const GEAR: &[Signal] = &[
-    whole(0, 3, |d, code| {
-        let state = gear_position(code);
-        gear(d).is_shift_position_valid = Some(state != GearPosition::GearInvalid);
-        gear(d).gear_state = Some(state.into());
+    whole(0, 3, |d, code| gear(d).gear_state = Some(gear_position(code).into())),
+    // Quirk: a shift is called valid if the computer asked for it, whatever the position.
+    flag(3, |d, on| {
+        gear(d).driver_override = Some(on);
+        gear(d).is_shift_position_valid = Some(!on);
     }),
-    flag(3, |d, on| gear(d).driver_override = Some(on)),
     whole(4, 3, |d, code| gear(d).gear_cmd = Some(gear_position(code).into())),
     flag(7, |d, on| gear(d).canbus_fault = Some(on)),
 ];
