@@ -1,0 +1,285 @@
+//! The inertial measurement unit.
+
+use crate::earth::Earth;
+use crate::noise::{GaussMarkov, White};
+use crate::params::{DEG, DEG_PER_H, G, MG, PER_SQRT_H};
+use crate::{ImuParams, ParameterError, Truth};
+use nalgebra::{Matrix3, Quaternion, UnitQuaternion, Vector3};
+use skidpad_geo::EnuFrame;
+use skidpad_kernel::{NoiseStream, SimTime};
+
+/// Samples are taken at multiples of this, ns: 200 Hz.
+pub(crate) const SAMPLE_NS: u64 = 5_000_000;
+pub(crate) const SAMPLE_S: f64 = SAMPLE_NS as f64 * 1e-9;
+
+/// One 5 ms sample as the IMU reports it, before any correction: Earth rate, gravity and all errors
+/// are in it. Axes are the body's: x forward, y left, z up.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ImuSample {
+    /// End of the 5 ms.
+    pub measured_at: SimTime,
+    /// Integral of the inertial angular rate, rad.
+    pub angle_rad: [f64; 3],
+    /// Integral of the specific force at the IMU, m/s.
+    pub velocity_mps: [f64; 3],
+}
+
+/// An IMU at 200 Hz. It integrates the truth it is shown into increments of angle and velocity, adds
+/// its errors, and gives a sample at each multiple of 5 ms.
+///
+/// Between two instants the truth turns the body by the rotation between the two attitudes, and changes
+/// the IMU's velocity v + ω×r (its derivative holds the lever-arm terms ω̇×r + ω×(ω×r)). Specific force
+/// is that change less gravity plus the Coriolis acceleration 2Ω×v, seen from the attitude half-way:
+/// summed at 1 kHz, coning and sculling are real. The transport rate is in it, since the map's frame is
+/// fixed to the Earth.
+#[derive(Clone, Debug)]
+pub struct Imu {
+    lever_arm: Vector3<f64>,
+    earth: Earth,
+    gyro: Triad,
+    accel: Triad,
+    last: Option<Instant>,
+    running: Running,
+}
+
+/// What is remembered of the instant before.
+#[derive(Clone, Copy, Debug)]
+struct Instant {
+    at: SimTime,
+    attitude: UnitQuaternion<f64>,
+    velocity: Vector3<f64>,
+}
+
+/// Increments since the last sample instant.
+#[derive(Clone, Copy, Debug)]
+struct Running {
+    span_ns: u64,
+    started: UnitQuaternion<f64>,
+    angle: Vector3<f64>,
+    velocity: Vector3<f64>,
+}
+
+/// A sample together with the truth behind it, for the inertial navigation of the receiver.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sample {
+    /// What the IMU reports, in body axes.
+    pub angle: Vector3<f64>,
+    pub velocity: Vector3<f64>,
+    /// What it would report without errors.
+    pub true_angle: Vector3<f64>,
+    pub true_velocity: Vector3<f64>,
+    /// Attitude in the middle of the sample, body to map.
+    pub attitude: UnitQuaternion<f64>,
+    /// Gravity less the Coriolis acceleration at the IMU, in axes of the map, m/s².
+    pub free_fall: Vector3<f64>,
+}
+
+impl Imu {
+    /// An IMU on a map in `frame`, in the run with `seed`.
+    ///
+    /// # Errors
+    /// If a parameter is outside its range.
+    pub fn new(params: &ImuParams, frame: &EnuFrame, seed: u64) -> Result<Self, ParameterError> {
+        params.validate()?;
+        let (g, a) = (&params.gyro, &params.accel);
+        let gyro = Errors {
+            turn_on: g.turn_on_bias_deg_per_h * DEG_PER_H,
+            in_run: g.in_run_bias_deg_per_h * DEG_PER_H,
+            correlation_s: g.in_run_correlation_s,
+            random_walk: g.angle_random_walk_deg_per_sqrt_h * DEG * PER_SQRT_H,
+            scale: g.scale_factor_ppm * 1e-6,
+            misalignment: g.misalignment_mrad * 1e-3,
+            quantum: g.quantisation_rad,
+            range: g.range_deg_per_s.map_or(f64::INFINITY, |range| range * DEG),
+        };
+        let accel = Errors {
+            turn_on: a.turn_on_bias_mg * MG,
+            in_run: a.in_run_bias_mg * MG,
+            correlation_s: a.in_run_correlation_s,
+            random_walk: a.velocity_random_walk_mps_per_sqrt_h * PER_SQRT_H,
+            scale: a.scale_factor_ppm * 1e-6,
+            misalignment: a.misalignment_mrad * 1e-3,
+            quantum: a.quantisation_mps,
+            range: a.range_g.map_or(f64::INFINITY, |range| range * G),
+        };
+        Ok(Imu {
+            lever_arm: Vector3::from(params.lever_arm_m),
+            earth: Earth::new(frame),
+            gyro: Triad::new(seed, "imu.gyro", gyro),
+            accel: Triad::new(seed, "imu.accel", accel),
+            last: None,
+            running: Running::from(UnitQuaternion::identity()),
+        })
+    }
+
+    /// Takes in the truth at `now`, to be called each millisecond; gives a sample at each multiple of
+    /// 5 ms, except the first after the start, which has not been seen whole.
+    ///
+    /// A caller whose steps do not meet the multiples of 5 ms gets no sample.
+    pub fn observe(&mut self, now: SimTime, truth: &Truth) -> Option<ImuSample> {
+        let sample = self.step(now, truth)?;
+        Some(ImuSample {
+            measured_at: now,
+            angle_rad: sample.angle.into(),
+            velocity_mps: sample.velocity.into(),
+        })
+    }
+
+    pub(crate) fn earth(&self) -> &Earth {
+        &self.earth
+    }
+
+    /// Errors that a level car at rest cannot tell from a bias, rad/s and m/s²: the biases themselves,
+    /// and what scale and misalignment make of gravity.
+    pub(crate) fn quiescent_errors(&self) -> (Vector3<f64>, Vector3<f64>) {
+        let weight = Vector3::new(0.0, 0.0, self.earth.gravity.norm());
+        (self.gyro.bias, self.accel.bias + self.accel.sensitivity_error * weight)
+    }
+
+    pub(crate) fn step(&mut self, now: SimTime, truth: &Truth) -> Option<Sample> {
+        let [w, x, y, z] = truth.quaternion_wxyz;
+        let attitude = UnitQuaternion::new_unchecked(Quaternion::new(w, x, y, z));
+        let turning = Vector3::from(truth.body_rate_rps).cross(&self.lever_arm);
+        let velocity = Vector3::from(truth.velocity_enu_mps) + attitude * turning;
+        let instant = Instant { at: now, attitude, velocity };
+        match self.last.replace(instant) {
+            Some(last) => self.integrate(&last, &instant),
+            None => self.running = Running::from(attitude),
+        }
+        if !now.as_ns().is_multiple_of(SAMPLE_NS) {
+            return None;
+        }
+        let running = std::mem::replace(&mut self.running, Running::from(attitude));
+        self.earth.move_to(Vector3::from(truth.position_enu_m));
+        (running.span_ns == SAMPLE_NS).then(|| self.sample(now, &running, &instant))
+    }
+
+    fn integrate(&mut self, from: &Instant, to: &Instant) {
+        let span_ns = to.at.as_ns().saturating_sub(from.at.as_ns());
+        let span_s = span_ns as f64 * 1e-9;
+        let coriolis = self.earth.rate.cross(&(from.velocity + to.velocity)); // 2Ω × the mean velocity
+        let force = to.velocity - from.velocity - (self.earth.gravity - coriolis) * span_s;
+        let half_way = middle(&from.attitude, &to.attitude);
+        self.running.span_ns += span_ns;
+        self.running.angle += rotation_vector(&(from.attitude.conjugate() * to.attitude));
+        self.running.velocity += half_way.conjugate() * force;
+    }
+
+    fn sample(&mut self, now: SimTime, running: &Running, end: &Instant) -> Sample {
+        let attitude = middle(&running.started, &end.attitude);
+        let true_angle = running.angle + attitude.conjugate() * self.earth.rate * SAMPLE_S;
+        let true_velocity = running.velocity;
+        Sample {
+            angle: self.gyro.measure(now, true_angle),
+            velocity: self.accel.measure(now, true_velocity),
+            true_angle,
+            true_velocity,
+            attitude,
+            free_fall: self.earth.gravity - 2.0 * self.earth.rate.cross(&end.velocity),
+        }
+    }
+}
+
+impl Running {
+    fn from(attitude: UnitQuaternion<f64>) -> Self {
+        Running { span_ns: 0, started: attitude, angle: Vector3::zeros(), velocity: Vector3::zeros() }
+    }
+}
+
+/// Errors of a triad in SI units; the same terms serve rates (rad/s) and specific forces (m/s²).
+struct Errors {
+    turn_on: f64,
+    in_run: f64,
+    correlation_s: f64,
+    random_walk: f64,
+    scale: f64,
+    misalignment: f64,
+    quantum: f64,
+    range: f64,
+}
+
+/// Three orthogonal sensors: ỹ = Q[ sat( (I + E)·y + b_on + b_GM(t) + n ) ], on increments.
+#[derive(Clone, Debug)]
+struct Triad {
+    turn_on: Vector3<f64>,
+    in_run: GaussMarkov<3>,
+    /// All biases at the last sample.
+    bias: Vector3<f64>,
+    /// E: scale-factor errors on the diagonal, misalignment and non-orthogonality beside it.
+    sensitivity_error: Matrix3<f64>,
+    white: White<3>,
+    quantum: f64,
+    /// Largest increment of a sample.
+    largest: f64,
+    /// What rounding has held back: counters lose nothing, they only report late.
+    held_back: Vector3<f64>,
+}
+
+impl Triad {
+    fn new(seed: u64, name: &str, errors: Errors) -> Self {
+        let channel = |term: &str| format!("{name}.{term}");
+        let once = |term: &str| NoiseStream::new(seed, &channel(term));
+        let scale: [f64; 3] = once("scale_factor").normals(0);
+        let off: [f64; 6] = once("misalignment").normals(0);
+        let turn_on: [f64; 3] = once("turn_on_bias").normals(0);
+        let turn_on = Vector3::from(turn_on) * errors.turn_on;
+        let mut in_run =
+            GaussMarkov::new(seed, &channel("in_run_bias"), [errors.in_run; 3], errors.correlation_s);
+        let bias = turn_on + Vector3::from(in_run.at(SimTime::ZERO));
+        let (s, m) = (errors.scale, errors.misalignment);
+        let sensitivity_error = Matrix3::new(
+            s * scale[0],
+            m * off[0],
+            m * off[1],
+            m * off[2],
+            s * scale[1],
+            m * off[3],
+            m * off[4],
+            m * off[5],
+            s * scale[2],
+        );
+        Triad {
+            turn_on,
+            in_run,
+            bias,
+            sensitivity_error,
+            white: White::new(seed, &channel("white"), [errors.random_walk * SAMPLE_S.sqrt(); 3]),
+            quantum: errors.quantum,
+            largest: errors.range * SAMPLE_S,
+            held_back: Vector3::zeros(),
+        }
+    }
+
+    fn measure(&mut self, now: SimTime, increment: Vector3<f64>) -> Vector3<f64> {
+        self.bias = self.turn_on + Vector3::from(self.in_run.at(now));
+        let white = Vector3::from(self.white.at(now.as_ns() / SAMPLE_NS));
+        let sensed = increment + self.sensitivity_error * increment + self.bias * SAMPLE_S + white;
+        let limited = sensed.map(|value| value.clamp(-self.largest, self.largest));
+        if self.quantum == 0.0 {
+            return limited;
+        }
+        let wanted = limited + self.held_back;
+        let reported = wanted.map(|value| (value / self.quantum).round() * self.quantum);
+        self.held_back = wanted - reported;
+        reported
+    }
+}
+
+/// The attitude half-way between two that are close to each other.
+fn middle(a: &UnitQuaternion<f64>, b: &UnitQuaternion<f64>) -> UnitQuaternion<f64> {
+    let b = if a.coords.dot(&b.coords) < 0.0 { -b.into_inner() } else { b.into_inner() };
+    UnitQuaternion::new_normalize(a.into_inner() + b)
+}
+
+/// Axis times angle of a rotation, rad.
+fn rotation_vector(rotation: &UnitQuaternion<f64>) -> Vector3<f64> {
+    let vector = if rotation.w < 0.0 { -rotation.imag() } else { rotation.imag() };
+    let sine_squared = vector.norm_squared();
+    if sine_squared < 1e-4 {
+        // 2 asin(s)/s by its series; the next term is below 1e-13 of it.
+        return vector
+            * (2.0 + sine_squared * (1.0 / 3.0 + sine_squared * (3.0 / 20.0 + sine_squared * 5.0 / 56.0)));
+    }
+    let sine = sine_squared.sqrt();
+    vector * (2.0 * libm::atan2(sine, rotation.w.abs()) / sine)
+}

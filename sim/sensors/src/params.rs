@@ -1,0 +1,431 @@
+//! Parameters of the IMU and of the receiver as plain data, with presets.
+//!
+//! Values carry a source tag, in the `source` field and beside the number:
+//! \[M\] manual or measurement, \[R\] data sheet recalled and not re-verified, \[E\] estimated.
+//! All values are 1σ unless the name says otherwise; where a source gives a largest value, a third of
+//! it is taken as 1σ.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A parameter that is outside the range in which the models mean something.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{name} = {value}: expected {expected}")]
+pub struct ParameterError {
+    /// The parameter, as written in a file.
+    pub name: &'static str,
+    /// The value found.
+    pub value: f64,
+    /// What would have been accepted.
+    pub expected: &'static str,
+}
+
+/// An IMU: where it is mounted and the errors of its gyroscopes and accelerometers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ImuParams {
+    /// Where the numbers come from.
+    pub source: String,
+    /// Position of the sensing centre in the vehicle's body frame (x forward, y left, z up, from the
+    /// rear-axle centre on the ground plane), m. Its axes are parallel to the body's.
+    pub lever_arm_m: [f64; 3],
+    /// Errors of the gyroscopes.
+    pub gyro: GyroParams,
+    /// Errors of the accelerometers.
+    pub accel: AccelParams,
+}
+
+/// Errors of a gyroscope triad.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct GyroParams {
+    /// Bias drawn once per run, °/h.
+    pub turn_on_bias_deg_per_h: f64,
+    /// In-run bias, a first-order Gauss–Markov process, °/h.
+    pub in_run_bias_deg_per_h: f64,
+    /// Correlation time of the in-run bias, s.
+    pub in_run_correlation_s: f64,
+    /// Angle random walk N, °/√h.
+    pub angle_random_walk_deg_per_sqrt_h: f64,
+    /// Scale-factor error drawn once per run, parts per million.
+    pub scale_factor_ppm: f64,
+    /// Each of the six off-diagonal terms of the sensitivity matrix, drawn once per run, mrad.
+    pub misalignment_mrad: f64,
+    /// Least significant bit of the angle increment, rad; 0 for none.
+    pub quantisation_rad: f64,
+    /// Largest rate the sensor reports, °/s; absent for no limit.
+    pub range_deg_per_s: Option<f64>,
+}
+
+/// Errors of an accelerometer triad.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct AccelParams {
+    /// Bias drawn once per run, mg (1 g = 9.80665 m/s²).
+    pub turn_on_bias_mg: f64,
+    /// In-run bias, a first-order Gauss–Markov process, mg.
+    pub in_run_bias_mg: f64,
+    /// Correlation time of the in-run bias, s.
+    pub in_run_correlation_s: f64,
+    /// Velocity random walk, m/s/√h.
+    pub velocity_random_walk_mps_per_sqrt_h: f64,
+    /// Scale-factor error drawn once per run, parts per million.
+    pub scale_factor_ppm: f64,
+    /// Each of the six off-diagonal terms of the sensitivity matrix, drawn once per run, mrad.
+    pub misalignment_mrad: f64,
+    /// Least significant bit of the velocity increment, m/s; 0 for none.
+    pub quantisation_mps: f64,
+    /// Largest specific force the sensor reports, g (9.80665 m/s²); absent for no limit.
+    pub range_g: Option<f64>,
+}
+
+/// Mounting assumed for the presets: in the boot, above the rear axle. \[E\]
+const BOOT_LEVER_ARM_M: [f64; 3] = [0.0, 0.0, 0.6];
+
+impl Default for ImuParams {
+    /// The `datasheet` preset.
+    fn default() -> Self {
+        Self::datasheet()
+    }
+}
+
+impl ImuParams {
+    /// Names accepted by [`ImuParams::preset`].
+    pub const PRESETS: [&str; 3] = ["ideal", "datasheet", "kvh"];
+
+    /// The preset called `name`, or `None` if there is none.
+    pub fn preset(name: &str) -> Option<Self> {
+        match name {
+            "ideal" => Some(Self::ideal()),
+            "datasheet" => Some(Self::datasheet()),
+            "kvh" => Some(Self::kvh()),
+            _ => None,
+        }
+    }
+
+    /// No errors at all: the increments are those of the truth, to rounding.
+    pub fn ideal() -> Self {
+        ImuParams {
+            source: "no errors".into(),
+            lever_arm_m: BOOT_LEVER_ARM_M,
+            gyro: GyroParams::default(),
+            accel: AccelParams::default(),
+        }
+    }
+
+    /// The ADIS16488 in NovAtel's IMU-IGM-A1, which Apollo 1.0 recommends with a ProPak6.
+    pub fn datasheet() -> Self {
+        ImuParams {
+            source: "ADIS16488 in IMU-IGM-A1: rates OM-20000141, errors from the data sheet [R]".into(),
+            lever_arm_m: BOOT_LEVER_ARM_M,
+            gyro: GyroParams {
+                turn_on_bias_deg_per_h: 240.0,          // at most 0.2 °/s = 720 °/h [R]
+                in_run_bias_deg_per_h: 6.25,            // [R]
+                in_run_correlation_s: 3600.0,           // [E]
+                angle_random_walk_deg_per_sqrt_h: 0.30, // 0.26 to 0.30 [R]
+                scale_factor_ppm: 333.0,                // at most 1000 once calibrated [R]
+                misalignment_mrad: 0.3,                 // [E]
+                quantisation_rad: (720.0 / 2_147_483_648.0) * DEG, // RAWIMUX scale: 720/2^31 °
+                range_deg_per_s: Some(450.0),           // [R]
+            },
+            accel: AccelParams {
+                turn_on_bias_mg: 5.3,                       // at most 16 [R]
+                in_run_bias_mg: 0.1,                        // [R]
+                in_run_correlation_s: 3600.0,               // [E]
+                velocity_random_walk_mps_per_sqrt_h: 0.029, // [R]
+                scale_factor_ppm: 333.0,                    // [E], as the gyroscopes
+                misalignment_mrad: 0.3,                     // [E]
+                quantisation_mps: 200.0 / 2_147_483_648.0,  // RAWIMUX scale: 200/2^31 m/s
+                range_g: Some(18.0),                        // [R]
+            },
+        }
+    }
+
+    /// The fibre-optic KVH unit in NovAtel's SPAN-CPT, an option on Apollo's car.
+    pub fn kvh() -> Self {
+        ImuParams {
+            source: "KVH in SPAN-CPT: gyroscopes OM-20000122 p. 48 [M], accelerometers [R]".into(),
+            lever_arm_m: BOOT_LEVER_ARM_M,
+            gyro: GyroParams {
+                turn_on_bias_deg_per_h: 6.7,              // at most 20 [M]
+                in_run_bias_deg_per_h: 1.0,               // [M]
+                in_run_correlation_s: 3600.0,             // [E]
+                angle_random_walk_deg_per_sqrt_h: 0.0667, // [M]
+                scale_factor_ppm: 500.0,                  // at most 1500 [M]
+                misalignment_mrad: 0.3,                   // [E]
+                quantisation_rad: 0.0,
+                range_deg_per_s: Some(375.0), // [M]
+            },
+            accel: AccelParams {
+                turn_on_bias_mg: 16.7,                       // at most 50 [R]
+                in_run_bias_mg: 0.25,                        // [R]
+                in_run_correlation_s: 3600.0,                // [E]
+                velocity_random_walk_mps_per_sqrt_h: 0.0324, // 55 µg/√Hz [R]
+                scale_factor_ppm: 500.0,                     // [E], as the gyroscopes
+                misalignment_mrad: 0.3,                      // [E]
+                quantisation_mps: 0.0,
+                range_g: Some(10.0), // [R]
+            },
+        }
+    }
+
+    /// Refuses values that are not finite, negative, or too large to be an error model.
+    pub fn validate(&self) -> Result<(), ParameterError> {
+        for (name, value) in [
+            ("lever_arm_m[0]", self.lever_arm_m[0]),
+            ("lever_arm_m[1]", self.lever_arm_m[1]),
+            ("lever_arm_m[2]", self.lever_arm_m[2]),
+        ] {
+            within(name, value, -20.0, 20.0, "a distance of at most 20 m")?;
+        }
+        let (gyro, accel) = (&self.gyro, &self.accel);
+        for (name, value, largest, expected) in [
+            ("gyro.turn_on_bias_deg_per_h", gyro.turn_on_bias_deg_per_h, 36e3, "0 to 36000 °/h"),
+            ("gyro.in_run_bias_deg_per_h", gyro.in_run_bias_deg_per_h, 36e3, "0 to 36000 °/h"),
+            (
+                "gyro.angle_random_walk_deg_per_sqrt_h",
+                gyro.angle_random_walk_deg_per_sqrt_h,
+                100.0,
+                "0 to 100 °/√h",
+            ),
+            ("gyro.scale_factor_ppm", gyro.scale_factor_ppm, 1e5, "0 to 100000 ppm"),
+            ("gyro.misalignment_mrad", gyro.misalignment_mrad, 100.0, "0 to 100 mrad"),
+            ("gyro.quantisation_rad", gyro.quantisation_rad, 0.01, "0 to 0.01 rad"),
+            ("accel.turn_on_bias_mg", accel.turn_on_bias_mg, 1000.0, "0 to 1000 mg"),
+            ("accel.in_run_bias_mg", accel.in_run_bias_mg, 1000.0, "0 to 1000 mg"),
+            (
+                "accel.velocity_random_walk_mps_per_sqrt_h",
+                accel.velocity_random_walk_mps_per_sqrt_h,
+                100.0,
+                "0 to 100 m/s/√h",
+            ),
+            ("accel.scale_factor_ppm", accel.scale_factor_ppm, 1e5, "0 to 100000 ppm"),
+            ("accel.misalignment_mrad", accel.misalignment_mrad, 100.0, "0 to 100 mrad"),
+            ("accel.quantisation_mps", accel.quantisation_mps, 1.0, "0 to 1 m/s"),
+        ] {
+            within(name, value, 0.0, largest, expected)?;
+        }
+        correlation("gyro.in_run_correlation_s", gyro.in_run_correlation_s, &[gyro.in_run_bias_deg_per_h])?;
+        correlation("accel.in_run_correlation_s", accel.in_run_correlation_s, &[accel.in_run_bias_mg])?;
+        for (name, range, largest, expected) in [
+            ("gyro.range_deg_per_s", gyro.range_deg_per_s, 1e5, "1 to 100000 °/s, or absent"),
+            ("accel.range_g", accel.range_g, 1e4, "1 to 10000 g, or absent"),
+        ] {
+            within(name, range.unwrap_or(1.0), 1.0, largest, expected)?;
+        }
+        Ok(())
+    }
+}
+
+/// A GNSS/INS receiver: what is wrong with its solution, and how late it comes.
+///
+/// Drifts are first-order Gauss–Markov processes with the correlation time given beside them; white
+/// parts are drawn anew for each solution.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ReceiverParams {
+    /// Where the numbers come from.
+    pub source: String,
+    /// White position error, east and north each, m.
+    pub position_white_horizontal_m: f64,
+    /// White position error, up, m.
+    pub position_white_vertical_m: f64,
+    /// Drifting position error, east and north each, m.
+    pub position_drift_horizontal_m: f64,
+    /// Drifting position error, up, m.
+    pub position_drift_vertical_m: f64,
+    /// Correlation time of the position drift, s.
+    pub position_correlation_s: f64,
+    /// White velocity error per axis, m/s.
+    pub velocity_white_mps: f64,
+    /// Drifting velocity error per axis, m/s.
+    pub velocity_drift_mps: f64,
+    /// Correlation time of the velocity drift, s.
+    pub velocity_correlation_s: f64,
+    /// Drifting tilt error about the east and north axes each, °.
+    pub tilt_drift_deg: f64,
+    /// Drifting azimuth error, °.
+    pub azimuth_drift_deg: f64,
+    /// Correlation time of the attitude drift, s.
+    pub attitude_correlation_s: f64,
+    /// Gyroscope bias that the filter has not learned, per axis, °/h: constant over a run.
+    pub residual_gyro_bias_deg_per_h: f64,
+    /// Accelerometer bias that the filter has not learned, per axis, mg: constant over a run.
+    pub residual_accel_bias_mg: f64,
+    /// From the return of the satellites to the first fix that is used again, s. Until then the
+    /// solution goes on unaided.
+    pub reacquisition_s: f64,
+    /// Once fixes are used again, the error gained in the outage falls by e in this time, s.
+    pub refix_time_constant_s: f64,
+    /// Status becomes *high variance* (2) while the expected 1σ azimuth error is above this, °.
+    pub high_variance_azimuth_deg: f64,
+    /// Shortest time from the sample instant to the last byte of the message, s.
+    pub latency_s: f64,
+    /// Extra latency, uniform between 0 and this, s. Messages never overtake each other.
+    pub latency_jitter_s: f64,
+}
+
+impl Default for ReceiverParams {
+    /// The `rtk_fixed` profile.
+    fn default() -> Self {
+        Self::rtk_fixed()
+    }
+}
+
+impl ReceiverParams {
+    /// Names accepted by [`ReceiverParams::profile`].
+    pub const PROFILES: [&str; 4] = ["ideal", "rtk_fixed", "rtk_float", "single"];
+
+    /// The profile called `name`, or `None` if there is none.
+    pub fn profile(name: &str) -> Option<Self> {
+        match name {
+            "ideal" => Some(Self::ideal()),
+            "rtk_fixed" => Some(Self::rtk_fixed()),
+            "rtk_float" => Some(Self::rtk_float()),
+            "single" => Some(Self::single()),
+            _ => None,
+        }
+    }
+
+    /// The truth, at once.
+    pub fn ideal() -> Self {
+        ReceiverParams {
+            source: "no errors, no latency".into(),
+            position_white_horizontal_m: 0.0,
+            position_white_vertical_m: 0.0,
+            position_drift_horizontal_m: 0.0,
+            position_drift_vertical_m: 0.0,
+            position_correlation_s: 1.0,
+            velocity_white_mps: 0.0,
+            velocity_drift_mps: 0.0,
+            velocity_correlation_s: 1.0,
+            tilt_drift_deg: 0.0,
+            azimuth_drift_deg: 0.0,
+            attitude_correlation_s: 1.0,
+            residual_gyro_bias_deg_per_h: 0.0,
+            residual_accel_bias_mg: 0.0,
+            reacquisition_s: 0.0,
+            refix_time_constant_s: 0.0,
+            high_variance_azimuth_deg: 2.0,
+            latency_s: 0.0,
+            latency_jitter_s: 0.0,
+        }
+    }
+
+    /// Carrier-phase ambiguities resolved (NARROW_INT), the normal state of the car.
+    pub fn rtk_fixed() -> Self {
+        ReceiverParams {
+            source: "RTK fixed 1 cm + 1 ppm rms, SPAN with a MEMS IMU [R]".into(),
+            position_white_horizontal_m: 0.004, // 3 to 5 mm [R]
+            position_white_vertical_m: 0.007,   // 6 to 8 mm [R]
+            position_drift_horizontal_m: 0.008, // [R]
+            position_drift_vertical_m: 0.015,   // [R]
+            position_correlation_s: 120.0,      // 60 to 600 s [R]
+            velocity_white_mps: 0.003,          // [E]
+            velocity_drift_mps: 0.02,           // [R], and the start of the outage table
+            velocity_correlation_s: 5.0,        // [E]
+            tilt_drift_deg: 0.02,               // [R], and the start of the outage table
+            azimuth_drift_deg: 0.08,            // [R]
+            attitude_correlation_s: 100.0,      // [E]
+            residual_gyro_bias_deg_per_h: 2.0,  // [R]
+            residual_accel_bias_mg: 0.2,        // [R]
+            reacquisition_s: 1.0,               // L1 0.5 s, L2 1 s [R]
+            refix_time_constant_s: 5.0,         // 95 % in 15 s: RTK needs 10 to 60 s [R]
+            high_variance_azimuth_deg: 2.0,     // the receiver's default threshold [R]
+            latency_s: 0.005,                   // INS solution 5 to 10 ms, the serial line not included
+            latency_jitter_s: 0.005,
+        }
+    }
+
+    /// Ambiguities not resolved (NARROW_FLOAT).
+    pub fn rtk_float() -> Self {
+        ReceiverParams {
+            source: "RTK float [R]".into(),
+            position_white_horizontal_m: 0.02,
+            position_white_vertical_m: 0.03,  // [E]
+            position_drift_horizontal_m: 0.3, // 0.2 to 0.4 m [R]
+            position_drift_vertical_m: 0.5,   // [E]
+            position_correlation_s: 300.0,    // [R]
+            ..Self::rtk_fixed()
+        }
+    }
+
+    /// No corrections at all (SINGLE, L1/L2): 1.2 m rms.
+    pub fn single() -> Self {
+        ReceiverParams {
+            source: "single point L1/L2 1.2 m rms, OM-20000122 [M]; correlation [R]".into(),
+            position_white_horizontal_m: 0.05,
+            position_white_vertical_m: 0.1,    // [E]
+            position_drift_horizontal_m: 0.85, // 1.2 m rms over two axes
+            position_drift_vertical_m: 1.7,    // [E] twice the horizontal
+            position_correlation_s: 1200.0,    // 600 to 1800 s [R]
+            ..Self::rtk_fixed()
+        }
+    }
+
+    /// Refuses values that are not finite, negative, or too large to be an error model.
+    pub fn validate(&self) -> Result<(), ParameterError> {
+        let metres = "0 to 1000 m";
+        let speeds = "0 to 100 m/s";
+        let angles = "0 to 45 °";
+        let times = "0 to 3600 s";
+        let latencies = "0 to 10 s";
+        for (name, value, largest, expected) in [
+            ("position_white_horizontal_m", self.position_white_horizontal_m, 1000.0, metres),
+            ("position_white_vertical_m", self.position_white_vertical_m, 1000.0, metres),
+            ("position_drift_horizontal_m", self.position_drift_horizontal_m, 1000.0, metres),
+            ("position_drift_vertical_m", self.position_drift_vertical_m, 1000.0, metres),
+            ("velocity_white_mps", self.velocity_white_mps, 100.0, speeds),
+            ("velocity_drift_mps", self.velocity_drift_mps, 100.0, speeds),
+            ("tilt_drift_deg", self.tilt_drift_deg, 45.0, angles),
+            ("azimuth_drift_deg", self.azimuth_drift_deg, 45.0, angles),
+            ("residual_gyro_bias_deg_per_h", self.residual_gyro_bias_deg_per_h, 36e3, "0 to 36000 °/h"),
+            ("residual_accel_bias_mg", self.residual_accel_bias_mg, 1000.0, "0 to 1000 mg"),
+            ("reacquisition_s", self.reacquisition_s, 3600.0, times),
+            ("refix_time_constant_s", self.refix_time_constant_s, 3600.0, times),
+            ("high_variance_azimuth_deg", self.high_variance_azimuth_deg, 360.0, "0 to 360 °"),
+            ("latency_s", self.latency_s, 10.0, latencies),
+            ("latency_jitter_s", self.latency_jitter_s, 10.0, latencies),
+        ] {
+            within(name, value, 0.0, largest, expected)?;
+        }
+        correlation(
+            "position_correlation_s",
+            self.position_correlation_s,
+            &[self.position_drift_horizontal_m, self.position_drift_vertical_m],
+        )?;
+        correlation("velocity_correlation_s", self.velocity_correlation_s, &[self.velocity_drift_mps])?;
+        correlation(
+            "attitude_correlation_s",
+            self.attitude_correlation_s,
+            &[self.tilt_drift_deg, self.azimuth_drift_deg],
+        )
+    }
+}
+
+pub(crate) const DEG: f64 = std::f64::consts::PI / 180.0;
+pub(crate) const DEG_PER_H: f64 = DEG / 3600.0;
+/// °/√h in rad/√s, and m/s/√h in m/s/√s after multiplication with the unit's own factor: √3600 = 60.
+pub(crate) const PER_SQRT_H: f64 = 1.0 / 60.0;
+/// Standard gravity, m/s²: the unit g of data sheets, not the local gravity.
+pub(crate) const G: f64 = 9.80665;
+pub(crate) const MG: f64 = G * 1e-3;
+
+fn within(
+    name: &'static str,
+    value: f64,
+    smallest: f64,
+    largest: f64,
+    expected: &'static str,
+) -> Result<(), ParameterError> {
+    if (smallest..=largest).contains(&value) { Ok(()) } else { Err(ParameterError { name, value, expected }) }
+}
+
+/// A correlation time matters only where there is something to correlate; below 1 s the process would
+/// be faster than its knots (see `noise.rs`).
+fn correlation(name: &'static str, value: f64, sigmas: &[f64]) -> Result<(), ParameterError> {
+    if sigmas.iter().all(|sigma| *sigma == 0.0) && value.is_finite() {
+        return Ok(());
+    }
+    within(name, value, 1.0, 1e6, "1 to 1000000 s")
+}
