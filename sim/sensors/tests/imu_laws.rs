@@ -217,13 +217,13 @@ fn quantised_increments_are_whole_counts_and_lose_nothing() {
     let accel = AccelParams { quantisation_mps: quantum, ..AccelParams::default() };
     let coarse = samples(&mut imu(&with(GyroParams::default(), accel), 1), lively, 1, 10_000);
     let exact = samples(&mut imu(&ImuParams::ideal(), 1), lively, 1, 10_000);
-    let mut difference = [0.0; 3];
-    for (coarse, exact) in coarse.iter().zip(&exact) {
-        for axis in 0..3 {
+    for axis in 0..3 {
+        let mut difference = 0.0;
+        for (coarse, exact) in coarse.iter().zip(&exact) {
             let counts = coarse.velocity_mps[axis] / quantum;
             assert!((counts - counts.round()).abs() < 1e-6);
-            difference[axis] += coarse.velocity_mps[axis] - exact.velocity_mps[axis];
-            assert!(difference[axis].abs() <= 0.500001 * quantum);
+            difference += coarse.velocity_mps[axis] - exact.velocity_mps[axis];
+            assert!(difference.abs() <= 0.500001 * quantum);
         }
     }
 }

@@ -98,11 +98,11 @@ fn azimuth_is_clockwise_from_north_pitch_is_nose_up_and_roll_is_right_side_down(
 
 #[test]
 fn azimuth_is_from_the_true_north_of_where_the_car_is() {
-    // 10 km east of the anchor the meridian has turned by Δλ·sin(lat).
+    // 10 km east of the anchor the meridian leans west by Δλ·sin(lat).
     let far = Truth { position_enu_m: [10_000.0, 0.0, 0.0], ..parked() };
     let solution = outputs(&mut ideal(), |_| far, 5, 0, 15).pop().unwrap().1.inspvas;
     let convergence_deg = (solution.lon_deg - common::SUNNYVALE.lon_deg) * libm::sin(37.4f64.to_radians());
-    assert!((solution.azimuth_deg - 90.0 - -convergence_deg).abs() < 1e-5, "{}", solution.azimuth_deg);
+    assert!((solution.azimuth_deg - 90.0 - convergence_deg).abs() < 1e-5, "{}", solution.azimuth_deg);
     assert!(convergence_deg > 0.06);
 }
 
@@ -151,12 +151,10 @@ fn corrected_increments_are_the_motion_alone() {
     for output in solutions(&mut receiver, circle_20, 0, 5000) {
         let imu = output.corrimudatas;
         // Left turn: acceleration to the left is −x in right, forward, up.
-        let expected = [-8.0 * 8.0 / 20.0 * SAMPLE_S, 0.0, 0.0];
-        for axis in 0..3 {
-            assert!((imu.velocity_mps[axis] - expected[axis]).abs() < 2e-4 * SAMPLE_S, "{imu:?}");
-            let angle = if axis == 2 { 0.4 * SAMPLE_S } else { 0.0 };
-            assert!((imu.angle_rad[axis] - angle).abs() < 1e-12, "{imu:?}");
-        }
+        let velocity = Vector3::from(imu.velocity_mps) - Vector3::new(-8.0 * 8.0 / 20.0 * SAMPLE_S, 0.0, 0.0);
+        let angle = Vector3::from(imu.angle_rad) - Vector3::new(0.0, 0.0, 0.4 * SAMPLE_S);
+        assert!(velocity.amax() < 2e-4 * SAMPLE_S, "{imu:?}");
+        assert!(angle.amax() < 1e-12, "{imu:?}");
     }
 }
 
@@ -300,7 +298,6 @@ fn closed_form_m(params: &ReceiverParams, imu: &ImuParams, t: f64) -> f64 {
 
 #[test]
 fn in_an_outage_the_error_grows_as_an_unaided_inertial_systems() {
-    // The attitude must not drift away while the outage starts; everything else is the preset.
     let params = ReceiverParams::rtk_fixed();
     for (imu, outage_s, table_m) in
         [(ImuParams::datasheet(), 10, 0.29), (ImuParams::datasheet(), 60, 9.6), (ImuParams::kvh(), 60, 0.0)]
@@ -317,7 +314,7 @@ fn in_an_outage_the_error_grows_as_an_unaided_inertial_systems() {
 #[test]
 fn each_term_of_the_outage_error_follows_its_own_law() {
     let g = normal_gravity_mps2(37.4, 0.0);
-    let none = ReceiverParams::ideal();
+    let none = ReceiverParams { reacquisition_s: 1.0, ..ReceiverParams::ideal() };
     let slow = |params: ReceiverParams| ReceiverParams {
         velocity_correlation_s: 1e6,
         attitude_correlation_s: 1e6,
@@ -429,8 +426,8 @@ fn a_long_outage_raises_the_status_to_high_variance_and_the_fix_lowers_it() {
         .map(|output| output.inspvas.status)
         .collect();
     let first = statuses.iter().position(|status| *status == 2).unwrap();
-    // 0.08² + (2/3600·t)² + (0.3/60)²·t = 0.1² has its root at t = 98 s.
-    assert!((first as f64 * 0.01 - 98.0).abs() < 1.5, "{first}");
+    // 0.08² + (2/3600·t)² + (0.3/60)²·t = 0.1² has its root at t = 74.8 s.
+    assert!((first as f64 * 0.01 - 74.8).abs() < 0.1, "{first}");
     assert_eq!(statuses[12_000], 2);
     assert_eq!(*statuses.last().unwrap(), 3);
 }
@@ -490,9 +487,9 @@ fn re_rating_one_error_leaves_the_others_as_they_were() {
         assert_ne!(p.lat_deg, q.lat_deg);
         assert_ne!(p.azimuth_deg, q.azimuth_deg);
         assert_eq!((p.north_mps, p.east_mps, p.up_mps), (q.north_mps, q.east_mps, q.up_mps));
-        assert!((p.height_m - q.height_m).abs() < 1e-6, "only the curvature of the Earth");
-        assert!((p.roll_deg - q.roll_deg).abs() < 1e-6);
-        assert!((a.corrimudatas.velocity_mps[0] - b.corrimudatas.velocity_mps[0]).abs() < 1e-8);
+        assert!((p.height_m - q.height_m).abs() < 1e-5, "only the curvature of the Earth");
+        assert!((p.roll_deg - q.roll_deg).abs() < 1e-4, "rotations do not quite commute");
+        assert!((a.corrimudatas.velocity_mps[0] - b.corrimudatas.velocity_mps[0]).abs() < 1e-7);
     }
 }
 
