@@ -11,9 +11,9 @@
 //! use skidpad_kernel::SimTime;
 //! use skidpad_sensors::{ImuParams, Receiver, ReceiverParams, Truth};
 //!
-//! let anchor = Geodetic { lat_deg: 37.4, lon_deg: -122.0, height_m: 0.0 };
+//! let frame = EnuFrame::new(Geodetic { lat_deg: 37.4, lon_deg: -122.0, height_m: 0.0 })?;
 //! let (params, imu) = (ReceiverParams::rtk_fixed(), ImuParams::datasheet());
-//! let mut receiver = Receiver::new(params, imu, &EnuFrame::new(anchor), 1_500_000_000.0, 7)?;
+//! let mut receiver = Receiver::new(params, imu, &frame, 1_500_000_000.0, 7)?;
 //! let parked = Truth::default();
 //! let mut received = 0;
 //! for ms in 0..1000 {
@@ -25,7 +25,7 @@
 //!     }
 //! }
 //! assert_eq!(received, 98); // 10, 20, … 980 ms; the last is still on its way
-//! # Ok::<(), skidpad_sensors::ParameterError>(())
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 mod earth;
