@@ -24,7 +24,7 @@
 //!         received += 1;
 //!     }
 //! }
-//! assert_eq!(received, 98); // 10, 20, … 980 ms; the last is still on its way
+//! assert!(received >= 98); // 10, 20, … 980 ms; that of 990 ms may still be on its way
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
