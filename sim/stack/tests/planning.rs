@@ -324,7 +324,7 @@ fn the_acceleration_of_the_real_drive_is_low_passed_as_scipy_does() {
         (2081, -0.00011846918562141237),
     ] {
         let got = planning.acceleration_mps2()[row];
-        assert!((got - expected).abs() < 1e-8, "row {row}: got {got}, expected {expected}");
+        assert!((got - expected).abs() < 1e-12, "row {row}: got {got}, expected {expected}");
     }
 
     planning.on_localization(&car_at(start.x_m, start.y_m));

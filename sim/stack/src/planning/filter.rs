@@ -76,7 +76,7 @@ mod tests {
     }
 
     fn assert_close(got: f64, expected: f64) {
-        assert!((got - expected).abs() < 1e-8, "got {got}, expected {expected}");
+        assert!((got - expected).abs() < 1e-12, "got {got}, expected {expected}");
     }
 
     #[test]
@@ -108,8 +108,9 @@ mod tests {
 
     #[test]
     fn a_constant_and_a_ramp_pass_unchanged() {
+        // SciPy's rounded coefficients have a gain of 1 - 2e-10.
         for value in low_pass_both_ways(&[1.25; 200]) {
-            assert_close(value, 1.25);
+            assert!((value - 1.25).abs() < 1e-8, "got {value}");
         }
         // The extension is too short for the ends of a ramp; its middle has neither gain nor delay.
         let ramp: Vec<f64> = (0..600).map(|index| index as f64 * 0.01).collect();
@@ -132,6 +133,6 @@ mod tests {
     #[test]
     fn nothing_and_one_sample_are_no_special_case() {
         assert!(low_pass_both_ways(&[]).is_empty());
-        assert_close(low_pass_both_ways(&[3.0])[0], 3.0);
+        assert!((low_pass_both_ways(&[3.0])[0] - 3.0).abs() < 1e-8);
     }
 }
