@@ -1,1 +1,73 @@
 //! The by-wire ECUs of the car: command frames in, actuator demand out, report frames back.
+//!
+//! [`ByWire`] stands for the vendor's brake, throttle and steering modules and its gateway to the
+//! transmission and the lamps. It reads and writes frames only through the car's .dbc, whose signals it looks up by
+//! name when it is built; the periods and phases of the reports are the file's `GenMsgCycleTime` and
+//! `GenMsgStartDelayTime`.
+//!
+//! # Brake, throttle, steering
+//! Each module runs this machine on its own; a fault, time-out or override of one leaves the others alone.
+//! A command is followed in `Enabled` only.
+//!
+//! ```text
+//!                 rising EN, healthy                        EN = 0,
+//!            ┌───────────────────────────────┐       or no longer healthy
+//!            │                               ▼      ┌─────────────────┐
+//!     ┌──────┴───┐                      ┌───────────┴┐                │
+//!  ┌─▶│ Disabled │◀─────────────────────│  Enabled   │◀───────────┐   │
+//!  │  └──────────┘                      └──┬───────┬─┘            │   │
+//!  │     ▲     ▲                           │       │              │   │
+//!  │     │     └───────────────────────────┼───────┼──────────────┼───┘
+//!  │     │        no command for 100 ms    │       │ driver acts  │ rising EN, or
+//!  │     │ next                            │       │ for 50 ms,   │ CLEAR with EN = 1
+//!  │     │ command                         ▼       ▼ not IGNORE   │
+//!  │  ┌──┴───────┐ ◀─────────────────────── ┌────────────┐        │
+//!  │  │ TimedOut │      (TMOUT = 1)         │ Overridden ├────────┘
+//!  │  └──────────┘                          └─────┬──────┘ (OVERRIDE = 1, latched)
+//!  └──────────────────────────────────────────────┘
+//!                   CLEAR with EN = 0
+//! ```
+//!
+//! - *Rising EN* is EN = 1 in a command after EN = 0 in the command before; the first command of all counts as
+//!   coming after EN = 0. A module that timed out or was faulty therefore needs EN = 0 and then EN = 1.
+//! - *Healthy* is: supply there, angle calibrated (steering), not both redundant channels failed, no watchdog fault.
+//! - *The driver acts* on a pedal pressed some percent beyond rest, or with a torque on the column; what counts is in
+//!   [`ByWireParams`]. Whoever still presses when the module is enabled overrides it at once.
+//! - The pedal in effect is the larger of the driver's and, while enabled, the command's. The steering is an
+//!   angle servo while enabled; otherwise the wheel is free and feels the driver's hands only.
+//! - What is reported as achieved comes from the vehicle ([`skidpad_vehicle::PlantReport`]), never from the command.
+//!
+//! # Watchdog
+//! Armed in a module once an enabled command carries a COUNT other than zero (Apollo never does). It trips when two
+//! commands in a row carry the same COUNT, when the armed module is disabled while moving or in gear, or on time-out. Then every
+//! module is disabled and the brakes are applied until the driver brakes; the fault stays until the driver acknowledges it
+//! at the wheel.
+//!
+//! # Gear
+//! The selector has no EN: a command is carried out where the transmission allows it (see [`GearReject`]).
+//! A shift by the driver latches OVERRIDE; CLEAR of the gear command or a rising EN of any module clears it.
+//!
+//! # Signs
+//! Steering angle and torque positive left; lateral acceleration positive left, longitudinal forward, vertical up
+//! (the vendor's ROS driver passes the three on unchanged as a right-handed forward-left-up frame); yaw rate positive left, roll
+//! rate about the forward axis. Accelerations are specific forces: a car at rest reads +9.8 upward. The speed in the
+//! steering report has no sign; wheel speeds do.
+//!
+//! # Not modelled
+//! CMD_TYPE of newer firmware (the pedal command is always a raw position), QUIET, hill start assist, stability and traction
+//! control, the car's own GPS receiver (0x6D to 0x6F), and the messages 0x70, 0x73 and 0x7E.
+
+mod bywire;
+mod driver;
+mod event;
+mod gear;
+mod layout;
+mod module;
+mod params;
+mod reports;
+
+pub use bywire::{ByWire, ByWireError, NoSuchFault};
+pub use driver::{DriverInput, Hands, TurnSignal};
+pub use event::{Event, EventKind, Fault, GearReject, Subsystem, WatchdogCause};
+pub use module::Mode;
+pub use params::{ByWireParams, ParamError};

@@ -1,0 +1,353 @@
+use crate::event::{Event, EventKind, Fault, Subsystem, WatchdogCause};
+use crate::gear::{GearSelector, Surroundings};
+use crate::layout::{BrakeCommand, GearCommand, SteeringCommand, ThrottleCommand, TurnSignalCommand};
+use crate::module::{Change, Flags, Mode, Module, Timing};
+use crate::reports::Reports;
+use crate::{ByWireParams, DriverInput, ParamError, TurnSignal};
+use skidpad_can::{Dbc, Frame, Missing};
+use skidpad_kernel::SimTime;
+use skidpad_vehicle::{ActuatorDemand, Gear, PlantReport, SteeringDemand};
+use std::time::Duration;
+
+/// Why the by-wire modules cannot be built.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum ByWireError {
+    /// The .dbc lacks a message or signal the modules need.
+    #[error(transparent)]
+    Layout(#[from] Missing),
+    /// A report has no period.
+    #[error("{file}: the message {message:?} needs a GenMsgCycleTime above zero")]
+    NoCycle {
+        /// The .dbc file.
+        file: String,
+        /// The message.
+        message: &'static str,
+    },
+    /// A parameter is out of range.
+    #[error(transparent)]
+    Params(#[from] ParamError),
+}
+
+/// A fault on a subsystem that cannot have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the {subsystem} subsystem has no fault {fault:?}")]
+pub struct NoSuchFault {
+    /// Where.
+    pub subsystem: Subsystem,
+    /// What.
+    pub fault: Fault,
+}
+
+/// The by-wire modules of one car. See the crate's documentation.
+///
+/// Per tick: [`receive`](ByWire::receive) each frame that has arrived, [`update`](ByWire::update) once, step the
+/// vehicle, [`transmit`](ByWire::transmit) once, drain [`events`](ByWire::events).
+#[derive(Clone, Debug)]
+pub struct ByWire {
+    params: ByWireParams,
+    timing: Timing,
+    turn_signal_timeout: Duration,
+    commands: Commands,
+    reports: Reports,
+    state: State,
+    events: Vec<Event>,
+}
+
+/// The layouts of the commands.
+#[derive(Clone, Debug)]
+struct Commands {
+    brake: BrakeCommand,
+    throttle: ThrottleCommand,
+    steering: SteeringCommand,
+    gear: GearCommand,
+    turn_signal: TurnSignalCommand,
+}
+
+/// All that changes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct State {
+    pub brake: Module,
+    pub throttle: Module,
+    pub steering: Module,
+    pub gear: GearSelector,
+    /// The driver's pedals as their sensors read.
+    pub brake_input_pct: f64,
+    pub throttle_input_pct: f64,
+    pub driver_torque_nm: f64,
+    /// The last commands, followed or not.
+    pub brake_command_pct: f64,
+    pub brake_lamp_command: bool,
+    pub throttle_command_pct: f64,
+    pub angle_command_deg: f64,
+    rate_command_dps: f64,
+    turn_command: TurnSignal,
+    turn_command_at: SimTime,
+    pub turn_signal: TurnSignal,
+    pub misc_bus_fault: bool,
+    pub watchdog: Option<(Subsystem, WatchdogCause)>,
+    pub watchdog_braking: bool,
+    /// At rest in park or neutral at the last update.
+    secured: bool,
+}
+
+/// Bytes a brake, throttle or steering command needs: what follows them is COUNT.
+const COMMAND_BYTES: u8 = 4;
+
+impl ByWire {
+    /// The modules of a car with these messages, everything disabled, in park.
+    ///
+    /// # Errors
+    /// If the .dbc lacks a message, a signal or a period, or a parameter is out of range.
+    pub fn new(dbc: &Dbc, params: &ByWireParams) -> Result<Self, ByWireError> {
+        params.validate()?;
+        let state = State {
+            brake_input_pct: params.brake_rest_pct,
+            throttle_input_pct: params.throttle_rest_pct,
+            secured: true,
+            ..State::default()
+        };
+        Ok(ByWire {
+            timing: Timing {
+                command_timeout: Duration::from_secs_f64(params.command_timeout_s),
+                override_debounce: Duration::from_secs_f64(params.override_debounce_s),
+            },
+            turn_signal_timeout: Duration::from_secs_f64(params.turn_signal_timeout_s),
+            commands: Commands {
+                brake: BrakeCommand::find(dbc)?,
+                throttle: ThrottleCommand::find(dbc)?,
+                steering: SteeringCommand::find(dbc)?,
+                gear: GearCommand::find(dbc)?,
+                turn_signal: TurnSignalCommand::find(dbc)?,
+            },
+            reports: Reports::find(dbc)?,
+            state,
+            params: params.clone(),
+            events: Vec::with_capacity(16),
+        })
+    }
+
+    /// Starts the run in this gear instead of park.
+    pub fn start_in_gear(&mut self, gear: Gear) {
+        self.state.gear.demand = gear;
+    }
+
+    /// A frame has arrived. Frames that are no command of the by-wire system, or are too short to be one,
+    /// change nothing.
+    pub fn receive(&mut self, now: SimTime, frame: &Frame) {
+        let (id, data, c) = (frame.id, &frame.data, &self.commands);
+        let flags = |enable: bool, clear: bool, ignore: bool, count: i64| Flags {
+            enable,
+            clear,
+            ignore,
+            count: (frame.len >= 8).then_some(count as u8),
+        };
+        if id == c.brake.blank.id && frame.len >= COMMAND_BYTES {
+            let m = c.brake;
+            self.state.brake_command_pct = m.pedal.physical(data);
+            self.state.brake_lamp_command = m.lamp.is_set(data);
+            let flags =
+                flags(m.enable.is_set(data), m.clear.is_set(data), m.ignore.is_set(data), m.count.raw(data));
+            self.command(now, Subsystem::Brake, flags);
+        } else if id == c.throttle.blank.id && frame.len >= COMMAND_BYTES {
+            let m = c.throttle;
+            self.state.throttle_command_pct = m.pedal.physical(data);
+            let flags =
+                flags(m.enable.is_set(data), m.clear.is_set(data), m.ignore.is_set(data), m.count.raw(data));
+            self.command(now, Subsystem::Throttle, flags);
+        } else if id == c.steering.blank.id && frame.len >= COMMAND_BYTES {
+            let m = c.steering;
+            self.state.angle_command_deg = m.angle.physical(data);
+            self.state.rate_command_dps = m.rate.physical(data);
+            let flags =
+                flags(m.enable.is_set(data), m.clear.is_set(data), m.ignore.is_set(data), m.count.raw(data));
+            self.command(now, Subsystem::Steering, flags);
+        } else if id == c.gear.blank.id && frame.len >= 1 {
+            self.state.gear.command(now, c.gear.gear.raw(data) as u8, c.gear.clear.is_set(data));
+        } else if id == c.turn_signal.blank.id && frame.len >= 1 {
+            self.state.turn_command = TurnSignal::from_raw(c.turn_signal.turn.raw(data));
+            self.state.turn_command_at = now;
+        }
+    }
+
+    fn command(&mut self, now: SimTime, subsystem: Subsystem, flags: Flags) {
+        let secured = self.state.secured;
+        let Some(module) = self.state.module_mut(subsystem) else { return };
+        let (change, rising) = module.command(now, flags, secured);
+        if rising {
+            // The selector has no EN of its own: taking a subsystem back takes it back too.
+            self.state.gear.overridden = false;
+        }
+        self.apply(now, subsystem, change);
+    }
+
+    /// Time passes: what the modules ask of the vehicle from `now` on, given what they measured on it (`plant`, as
+    /// of the step before) and what the driver does.
+    pub fn update(&mut self, now: SimTime, plant: &PlantReport, driver: &DriverInput) -> ActuatorDemand {
+        let (p, s) = (&self.params, &mut self.state);
+        s.secured = matches!(plant.gear, Gear::Park | Gear::Neutral) && plant.stationary;
+        s.brake_input_pct = driver.brake_pct.max(p.brake_rest_pct).min(100.0);
+        s.throttle_input_pct = driver.throttle_pct.max(p.throttle_rest_pct).min(100.0);
+        s.driver_torque_nm = driver.hands.torque_nm(plant, p);
+
+        let brakes = s.brake_input_pct >= p.brake_rest_pct + p.brake_override_pct;
+        let accelerates = s.throttle_input_pct >= p.throttle_rest_pct + p.throttle_override_pct;
+        let steers = s.driver_torque_nm.abs() >= p.steering_override_torque_nm;
+        for (subsystem, acts) in
+            [(Subsystem::Brake, brakes), (Subsystem::Throttle, accelerates), (Subsystem::Steering, steers)]
+        {
+            let timing = self.timing;
+            let Some(module) = self.state.module_mut(subsystem) else { continue };
+            let change = module.update(now, acts, &timing);
+            self.apply(now, subsystem, change);
+        }
+
+        let s = &mut self.state;
+        if s.watchdog_braking && s.brake.driver_active() {
+            s.watchdog_braking = false;
+        }
+        if s.watchdog.is_some() && driver.acknowledge {
+            s.clear_watchdog();
+        }
+        let command_fresh = now.since(s.turn_command_at) < self.turn_signal_timeout;
+        s.turn_signal = match driver.turn_signal {
+            TurnSignal::Off if command_fresh => s.turn_command,
+            lever => lever,
+        };
+
+        let brake_pct = self.brake_pct();
+        let s = &mut self.state;
+        let modules = [&s.brake, &s.throttle, &s.steering];
+        let around =
+            Surroundings { plant, brake_pct, overridden: modules.iter().any(|m| m.mode == Mode::Overridden) };
+        let shift = s.gear.update(now, driver.gear, &around, &self.params, self.timing.command_timeout);
+        self.note(now, Subsystem::Gear, shift);
+
+        ActuatorDemand {
+            throttle_pct: self.throttle_pct(),
+            brake_pct,
+            steering: self.steering(),
+            gear: self.state.gear.demand,
+            parking_brake: driver.parking_brake,
+        }
+    }
+
+    fn brake_pct(&self) -> f64 {
+        let s = &self.state;
+        let command = if s.brake.enabled() { s.brake_command_pct } else { 0.0 };
+        let watchdog = if s.watchdog_braking { self.params.watchdog_brake_pct } else { 0.0 };
+        s.brake_input_pct.max(command).max(watchdog).min(100.0)
+    }
+
+    fn throttle_pct(&self) -> f64 {
+        let s = &self.state;
+        let command = if s.throttle.enabled() { s.throttle_command_pct } else { 0.0 };
+        s.throttle_input_pct.max(command).min(100.0)
+    }
+
+    fn steering(&self) -> SteeringDemand {
+        let (p, s) = (&self.params, &self.state);
+        if !s.steering.enabled() {
+            return SteeringDemand::Free { driver_torque_nm: s.driver_torque_nm };
+        }
+        let angle_deg = s.angle_command_deg.clamp(-p.steering_limit_deg, p.steering_limit_deg);
+        let asked_dps = if s.rate_command_dps == 0.0 { f64::INFINITY } else { s.rate_command_dps };
+        SteeringDemand::Servo {
+            angle_rad: angle_deg.to_radians(),
+            rate_limit_rps: asked_dps.min(p.steering_rate_max_dps).to_radians(),
+        }
+    }
+
+    /// Sends the reports that are due. Calls `send` in the order of the schedule; the bus arbitrates.
+    pub fn transmit(&mut self, now: SimTime, plant: &PlantReport, send: &mut impl FnMut(Frame)) {
+        self.reports.transmit(now, &self.state, &self.params, plant, send);
+    }
+
+    /// What changed since the last call, oldest first.
+    pub fn events(&mut self) -> std::vec::Drain<'_, Event> {
+        self.events.drain(..)
+    }
+
+    /// Whether brake, throttle or steering follow their commands; `None` for the subsystems without EN.
+    pub fn mode(&self, subsystem: Subsystem) -> Option<Mode> {
+        match subsystem {
+            Subsystem::Brake => Some(self.state.brake.mode),
+            Subsystem::Throttle => Some(self.state.throttle.mode),
+            Subsystem::Steering => Some(self.state.steering.mode),
+            Subsystem::Gear | Subsystem::Misc => None,
+        }
+    }
+
+    /// Torque of the driver's hands on the column at the last update, Nm, positive left.
+    pub fn driver_torque_nm(&self) -> f64 {
+        self.state.driver_torque_nm
+    }
+
+    /// Injects a fault, or takes it away again.
+    ///
+    /// # Errors
+    /// If the subsystem cannot have this fault.
+    pub fn set_fault(
+        &mut self,
+        now: SimTime,
+        subsystem: Subsystem,
+        fault: Fault,
+        present: bool,
+    ) -> Result<(), NoSuchFault> {
+        if !fault.exists_on(subsystem) {
+            return Err(NoSuchFault { subsystem, fault });
+        }
+        let changed = match subsystem {
+            Subsystem::Gear => std::mem::replace(&mut self.state.gear.bus_fault, present) != present,
+            Subsystem::Misc => std::mem::replace(&mut self.state.misc_bus_fault, present) != present,
+            _ => self.state.module_mut(subsystem).is_some_and(|module| module.set_fault(fault, present)),
+        };
+        let kind = if present { EventKind::Fault(fault) } else { EventKind::FaultCleared(fault) };
+        self.note(now, subsystem, changed.then_some(kind));
+        Ok(())
+    }
+
+    fn apply(&mut self, now: SimTime, subsystem: Subsystem, change: Change) {
+        self.note(now, subsystem, change.event);
+        if let Some(cause) = change.watchdog
+            && self.state.watchdog.is_none()
+        {
+            self.state.trip_watchdog(subsystem, cause);
+            self.note(now, subsystem, Some(EventKind::Watchdog(cause)));
+        }
+    }
+
+    fn note(&mut self, time: SimTime, subsystem: Subsystem, kind: Option<EventKind>) {
+        self.events.extend(kind.map(|kind| Event { time, subsystem, kind }));
+    }
+}
+
+impl State {
+    /// The state machine of a subsystem that has one.
+    fn module_mut(&mut self, subsystem: Subsystem) -> Option<&mut Module> {
+        match subsystem {
+            Subsystem::Brake => Some(&mut self.brake),
+            Subsystem::Throttle => Some(&mut self.throttle),
+            Subsystem::Steering => Some(&mut self.steering),
+            Subsystem::Gear | Subsystem::Misc => None,
+        }
+    }
+
+    /// One watchdog stops all modules and brakes until the driver does.
+    fn trip_watchdog(&mut self, subsystem: Subsystem, cause: WatchdogCause) {
+        self.watchdog = Some((subsystem, cause));
+        self.watchdog_braking = true;
+        self.set_watchdog_fault(true);
+    }
+
+    fn clear_watchdog(&mut self) {
+        self.watchdog = None;
+        self.watchdog_braking = false;
+        self.set_watchdog_fault(false);
+    }
+
+    fn set_watchdog_fault(&mut self, present: bool) {
+        for module in [&mut self.brake, &mut self.throttle, &mut self.steering] {
+            module.set_watchdog_fault(present);
+        }
+    }
+}

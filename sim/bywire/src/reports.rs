@@ -1,0 +1,299 @@
+//! The frames the modules send: when, and what is in them.
+
+use crate::bywire::State;
+use crate::event::{Fault, Subsystem, WatchdogCause};
+use crate::layout::*;
+use crate::module::{Mode, Module};
+use crate::{ByWireError, ByWireParams, gear};
+use skidpad_can::{Dbc, Frame};
+use skidpad_kernel::{Periodic, SimTime};
+use skidpad_vehicle::PlantReport;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Reports {
+    schedule: Vec<(Periodic, Report)>,
+    /// The earliest instant of the schedule.
+    next: SimTime,
+    /// For the rates: speed at the last 0x74 and pedal at the last 0x75.
+    last_speed: Option<(SimTime, f64)>,
+    last_pedal: Option<(SimTime, f64)>,
+    /// Module whose firmware is reported next, 1 to 3.
+    version_of: i64,
+}
+
+#[derive(Clone, Debug)]
+enum Report {
+    Brake(BrakeReport),
+    Throttle(ThrottleReport),
+    Steering(SteeringReport),
+    Gear(GearReport),
+    Misc(MiscReport),
+    WheelSpeed(WheelSpeedReport),
+    Acceleration(AccelerationReport),
+    Gyro(GyroReport),
+    TyrePressure(TyrePressureReport),
+    Fuel(FuelReport),
+    BrakeInfo(BrakeInfoReport),
+    ThrottleInfo(ThrottleInfoReport),
+    Version(VersionReport),
+}
+
+impl Reports {
+    pub fn find(dbc: &Dbc) -> Result<Self, ByWireError> {
+        let reports = [
+            (BrakeReport::NAME, Report::Brake(BrakeReport::find(dbc)?)),
+            (ThrottleReport::NAME, Report::Throttle(ThrottleReport::find(dbc)?)),
+            (SteeringReport::NAME, Report::Steering(SteeringReport::find(dbc)?)),
+            (GearReport::NAME, Report::Gear(GearReport::find(dbc)?)),
+            (MiscReport::NAME, Report::Misc(MiscReport::find(dbc)?)),
+            (WheelSpeedReport::NAME, Report::WheelSpeed(WheelSpeedReport::find(dbc)?)),
+            (AccelerationReport::NAME, Report::Acceleration(AccelerationReport::find(dbc)?)),
+            (GyroReport::NAME, Report::Gyro(GyroReport::find(dbc)?)),
+            (TyrePressureReport::NAME, Report::TyrePressure(TyrePressureReport::find(dbc)?)),
+            (FuelReport::NAME, Report::Fuel(FuelReport::find(dbc)?)),
+            (BrakeInfoReport::NAME, Report::BrakeInfo(BrakeInfoReport::find(dbc)?)),
+            (ThrottleInfoReport::NAME, Report::ThrottleInfo(ThrottleInfoReport::find(dbc)?)),
+            (VersionReport::NAME, Report::Version(VersionReport::find(dbc)?)),
+        ];
+        let mut schedule = Vec::with_capacity(reports.len());
+        for (name, report) in reports {
+            let message = dbc.message_by_name(name)?;
+            let cycle = message
+                .cycle
+                .ok_or_else(|| ByWireError::NoCycle { file: dbc.file.clone(), message: name })?;
+            schedule.push((Periodic::new(cycle, message.start_delay), report));
+        }
+        Ok(Reports { schedule, next: SimTime::ZERO, last_speed: None, last_pedal: None, version_of: 1 })
+    }
+
+    pub fn transmit(
+        &mut self,
+        now: SimTime,
+        state: &State,
+        params: &ByWireParams,
+        plant: &PlantReport,
+        send: &mut impl FnMut(Frame),
+    ) {
+        if now < self.next {
+            return;
+        }
+        for (schedule, report) in &mut self.schedule {
+            if !schedule.due(now) {
+                continue;
+            }
+            send(match report {
+                Report::Brake(m) => brake(m, state, params, plant),
+                Report::Throttle(m) => throttle(m, state, params, plant),
+                Report::Steering(m) => steering(m, state, params, plant),
+                Report::Gear(m) => gear_report(m, state, plant),
+                Report::Misc(m) => misc(m, state),
+                Report::WheelSpeed(m) => wheel_speed(m, plant),
+                Report::Acceleration(m) => acceleration(m, plant),
+                Report::Gyro(m) => gyro(m, plant),
+                Report::TyrePressure(m) => tyre_pressure(m, params),
+                Report::Fuel(m) => fuel(m, params),
+                Report::BrakeInfo(m) => {
+                    let acceleration = rate_per_s(&mut self.last_speed, now, plant.wheel_speed_mps);
+                    brake_info(m, plant, acceleration)
+                }
+                Report::ThrottleInfo(m) => {
+                    let rate = rate_per_s(&mut self.last_pedal, now, plant.throttle_pct);
+                    throttle_info(m, plant, rate)
+                }
+                Report::Version(m) => {
+                    let module = self.version_of;
+                    self.version_of = module % 3 + 1;
+                    version(m, module, params)
+                }
+            });
+        }
+        self.next = self.schedule.iter().map(|(s, _)| s.next()).min().unwrap_or(now);
+    }
+}
+
+/// Change per second since the last call; zero on the first.
+fn rate_per_s(last: &mut Option<(SimTime, f64)>, now: SimTime, value: f64) -> f64 {
+    match last.replace((now, value)) {
+        Some((then, before)) if now > then => (value - before) / now.since(then).as_secs_f64(),
+        _ => 0.0,
+    }
+}
+
+/// WDCSRC as `reporter` sees it: its own cause, or which other module tripped.
+fn watchdog_source(state: &State, reporter: Subsystem) -> i64 {
+    let index = |subsystem| match subsystem {
+        Subsystem::Brake => 0,
+        Subsystem::Throttle => 1,
+        _ => 2,
+    };
+    match state.watchdog {
+        None => 0,
+        Some((source, cause)) if source == reporter => {
+            let first = 4 + 4 * index(source);
+            match cause {
+                WatchdogCause::Counter => first,
+                WatchdogCause::Disabled => first + 1,
+                WatchdogCause::Timeout => first + 2,
+            }
+        }
+        Some((source, _)) => 1 + index(source),
+    }
+}
+
+fn timed_out(module: &Module, params: &ByWireParams) -> bool {
+    params.report_timeout && module.mode == Mode::TimedOut
+}
+
+fn brake(m: &BrakeReport, state: &State, params: &ByWireParams, plant: &PlantReport) -> Frame {
+    let (module, mut frame) = (&state.brake, m.blank);
+    let data = &mut frame.data;
+    m.input.set_physical(data, state.brake_input_pct);
+    m.command.set_physical(data, state.brake_command_pct);
+    m.output.set_physical(data, plant.brake_pct);
+    let commanded = state.brake_lamp_command && module.enabled();
+    m.lamp_output.set(data, commanded || module.driver_active() || state.watchdog_braking);
+    m.lamp_command.set(data, state.brake_lamp_command);
+    m.lamp_input.set(data, module.driver_active());
+    m.watchdog_braking.set(data, state.watchdog_braking);
+    m.watchdog_source.set_raw(data, watchdog_source(state, Subsystem::Brake));
+    m.enabled.set(data, module.enabled());
+    m.overridden.set(data, module.mode == Mode::Overridden);
+    m.driver.set(data, module.driver_active());
+    m.watchdog_fault.set(data, module.watchdog_fault);
+    m.channel_1.set(data, module.has(Fault::Channel1));
+    m.channel_2.set(data, module.has(Fault::Channel2));
+    m.power.set(data, module.has(Fault::Power));
+    m.timeout.set(data, timed_out(module, params));
+    frame
+}
+
+fn throttle(m: &ThrottleReport, state: &State, params: &ByWireParams, plant: &PlantReport) -> Frame {
+    let (module, mut frame) = (&state.throttle, m.blank);
+    let data = &mut frame.data;
+    m.input.set_physical(data, state.throttle_input_pct);
+    m.command.set_physical(data, state.throttle_command_pct);
+    m.output.set_physical(data, plant.throttle_pct);
+    m.watchdog_source.set_raw(data, watchdog_source(state, Subsystem::Throttle));
+    m.enabled.set(data, module.enabled());
+    m.overridden.set(data, module.mode == Mode::Overridden);
+    m.driver.set(data, module.driver_active());
+    m.watchdog_fault.set(data, module.watchdog_fault);
+    m.channel_1.set(data, module.has(Fault::Channel1));
+    m.channel_2.set(data, module.has(Fault::Channel2));
+    m.power.set(data, module.has(Fault::Power));
+    m.timeout.set(data, timed_out(module, params));
+    frame
+}
+
+fn steering(m: &SteeringReport, state: &State, params: &ByWireParams, plant: &PlantReport) -> Frame {
+    let (module, mut frame) = (&state.steering, m.blank);
+    let data = &mut frame.data;
+    m.angle.set_physical(data, plant.steering_wheel_rad.to_degrees());
+    m.command.set_physical(data, state.angle_command_deg);
+    m.speed.set_physical(data, plant.wheel_speed_mps.abs() * 3.6);
+    m.torque.set_physical(data, state.driver_torque_nm);
+    m.enabled.set(data, module.enabled());
+    m.overridden.set(data, module.mode == Mode::Overridden);
+    m.power.set(data, module.has(Fault::Power));
+    m.watchdog_fault.set(data, module.watchdog_fault);
+    m.channel_1.set(data, module.has(Fault::Channel1));
+    m.channel_2.set(data, module.has(Fault::Channel2));
+    m.calibration.set(data, module.has(Fault::Calibration));
+    m.timeout.set(data, timed_out(module, params));
+    frame
+}
+
+fn gear_report(m: &GearReport, state: &State, plant: &PlantReport) -> Frame {
+    let mut frame = m.blank;
+    m.gear.set_raw(&mut frame.data, gear::code(plant.gear));
+    m.overridden.set(&mut frame.data, state.gear.overridden);
+    m.command.set_raw(&mut frame.data, i64::from(state.gear.command));
+    m.bus.set(&mut frame.data, state.gear.bus_fault);
+    m.reject.set_raw(&mut frame.data, state.gear.reject as i64);
+    frame
+}
+
+fn misc(m: &MiscReport, state: &State) -> Frame {
+    let mut frame = m.blank;
+    m.turn.set_raw(&mut frame.data, state.turn_signal as i64);
+    // A closed car by daylight with its driver strapped in.
+    m.ambient.set_raw(&mut frame.data, 1);
+    m.bus.set(&mut frame.data, state.misc_bus_fault);
+    m.driver_belt.set(&mut frame.data, true);
+    frame
+}
+
+fn wheel_speed(m: &WheelSpeedReport, plant: &PlantReport) -> Frame {
+    let mut frame = m.blank;
+    for (signal, spin) in
+        [m.front_left, m.front_right, m.rear_left, m.rear_right].iter().zip(plant.wheel_spin_rps)
+    {
+        signal.set_physical(&mut frame.data, spin);
+    }
+    frame
+}
+
+fn acceleration(m: &AccelerationReport, plant: &PlantReport) -> Frame {
+    let mut frame = m.blank;
+    let [forward, left, up] = plant.specific_force_mps2;
+    m.lateral.set_physical(&mut frame.data, left);
+    m.longitudinal.set_physical(&mut frame.data, forward);
+    m.vertical.set_physical(&mut frame.data, up);
+    frame
+}
+
+fn gyro(m: &GyroReport, plant: &PlantReport) -> Frame {
+    let mut frame = m.blank;
+    m.roll.set_physical(&mut frame.data, plant.body_rate_rps[0]);
+    m.yaw.set_physical(&mut frame.data, plant.body_rate_rps[2]);
+    frame
+}
+
+fn tyre_pressure(m: &TyrePressureReport, params: &ByWireParams) -> Frame {
+    let mut frame = m.blank;
+    let signals = [m.front_left, m.front_right, m.rear_left, m.rear_right];
+    for (signal, pressure) in signals.iter().zip(params.tyre_pressure_kpa) {
+        signal.set_physical(&mut frame.data, pressure);
+    }
+    frame
+}
+
+fn fuel(m: &FuelReport, params: &ByWireParams) -> Frame {
+    let mut frame = m.blank;
+    m.level.set_physical(&mut frame.data, params.fuel_pct);
+    frame
+}
+
+fn brake_info(m: &BrakeInfoReport, plant: &PlantReport, acceleration_mps2: f64) -> Frame {
+    let mut frame = m.blank;
+    let data = &mut frame.data;
+    m.request.set_physical(data, plant.brake_torque_request_nm);
+    m.actual.set_physical(data, plant.brake_torque_actual_nm);
+    m.wheel_torque.set_physical(data, plant.wheel_torque_nm);
+    m.acceleration.set_physical(data, acceleration_mps2);
+    m.stationary.set(data, plant.stationary);
+    // Off or on: the plant's parking brake knows no transition.
+    m.parking_brake.set_raw(data, if plant.parking_brake { 2 } else { 0 });
+    // The car has ABS; hill start assist, stability and traction control are not modelled and read off.
+    m.abs_active.set(data, plant.abs_active);
+    m.abs_enabled.set(data, true);
+    frame
+}
+
+fn throttle_info(m: &ThrottleInfoReport, plant: &PlantReport, rate_pct_per_s: f64) -> Frame {
+    let mut frame = m.blank;
+    m.engine_speed.set_physical(&mut frame.data, plant.engine_rpm);
+    m.pedal.set_physical(&mut frame.data, plant.throttle_pct);
+    m.rate.set_physical(&mut frame.data, rate_pct_per_s * 1e-3);
+    frame
+}
+
+fn version(m: &VersionReport, module: i64, params: &ByWireParams) -> Frame {
+    let mut frame = m.blank;
+    let [major, minor, build] = params.firmware;
+    m.module.set_raw(&mut frame.data, module);
+    m.major.set_raw(&mut frame.data, i64::from(major));
+    m.minor.set_raw(&mut frame.data, i64::from(minor));
+    m.build.set_raw(&mut frame.data, i64::from(build));
+    frame
+}
