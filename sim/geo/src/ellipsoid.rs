@@ -99,7 +99,7 @@ fn unit(opposite: f64, adjacent: f64) -> (f64, f64) {
 /// Normal gravity at a latitude and ellipsoid height, m/s², along the ellipsoid normal (positive down).
 ///
 /// Somigliana's closed form on the ellipsoid, continued upwards to second order in height
-/// (NIMA TR8350.2, equations 4-1 and 4-3); the truncation is below 1e-7 m/s² up to 10 km.
+/// (NIMA TR8350.2, equations 4-1 and 4-3), which is good to 1e-6 m/s² up to 10 km.
 #[must_use]
 pub fn normal_gravity_mps2(lat_deg: f64, height_m: f64) -> f64 {
     const EQUATOR_MPS2: f64 = 9.780_325_335_9;
