@@ -82,8 +82,8 @@ fn enu_agrees_with_proj_to_a_tenth_of_a_millimetre() {
             got[1] - v.enu[1],
             got[2] - v.enu[2]
         );
-        for i in 0..3 {
-            near("enu", got[i], v.enu[i], 1e-4);
+        for (got, expected) in got.iter().zip(v.enu) {
+            near("enu", *got, expected, 1e-4);
         }
         near("latitude", place.lat_deg, v.lat2, 1e-9);
         near("longitude", place.lon_deg, v.lon2, 1e-9);

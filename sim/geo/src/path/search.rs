@@ -97,7 +97,7 @@ impl Search<'_> {
         while segment <= last {
             let end_m = self.node_distance(segment + 1);
             let step = path.nodes[segment + 1].station_m - path.nodes[segment].station_m;
-            if 0.5 * (start_m + end_m - path.stretch * step) <= self.bound_m {
+            if 0.5 * (start_m + end_m - path.stretch * step) < self.bound_m {
                 self.refine(segment);
             }
             segment += 1;
@@ -139,7 +139,8 @@ impl Search<'_> {
         let (mut low, mut high) = (0.0f64, 1.0f64);
         let spread = ahead_start - ahead_end;
         let mut u = if spread > 0.0 { ahead_start / spread } else { 0.0 };
-        let finest = 1e-12 / (b.station_m - a.station_m).max(1e-3);
+        // Newton's last step is far smaller than the one before it.
+        let finest = 1e-9 / (b.station_m - a.station_m);
         for _ in 0..60 {
             let [px, py] = curve.offset(u);
             let [dx, dy] = curve.derivative(u);
@@ -152,10 +153,8 @@ impl Search<'_> {
                 high = u;
             }
             let newton = u - value / slope;
-            let next = if newton > low && newton < high {
+            let next = if (low..=high).contains(&newton) {
                 newton
-            } else if value == 0.0 {
-                u
             } else {
                 0.5 * (low + high)
             };
