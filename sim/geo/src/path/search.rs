@@ -153,11 +153,7 @@ impl Search<'_> {
                 high = u;
             }
             let newton = u - value / slope;
-            let next = if (low..=high).contains(&newton) {
-                newton
-            } else {
-                0.5 * (low + high)
-            };
+            let next = if (low..=high).contains(&newton) { newton } else { 0.5 * (low + high) };
             let change = (next - u).abs();
             u = next;
             if change <= finest {
