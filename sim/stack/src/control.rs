@@ -22,6 +22,24 @@
 //! Source of everything here, unless marked otherwise: Apollo 1.0.0 (commit `2de4d5c5`), `modules/control` and
 //! `modules/common`.
 //!
+//! # Agreement with the real module
+//!
+//! Against what the unmodified classes of 1.0.0 computed from the same messages, with the measured pedal map:
+//! - 100 situations at 0–20 m/s, after 1, 2, 10 and 100 identical steps: throttle, brake, steering and every field of
+//!   both debug messages agree on 400 of 400, pedals and longitudinal debug bit by bit, steering to 1e-12 points.
+//! - 2,300 lock-step ticks along a recorded drive, the recorded states in: the same, on 2,300 of 2,300. One tick there
+//!   has two trajectory points equally near in time to within 10 ns, so that the rounding of the Unix stamps decides;
+//!   the test says which epoch it takes. With another, that tick differs (0.16 points of throttle), the
+//!   integrator carries 2e-4 m/s² of it on, and one later command tips from throttle to brake: 2,298 of 2,300.
+//!
+//! The recordings settle what a reader of the source might doubt: up to 8 m/s the Riccati iteration ends at 150
+//! steps **before it has converged**, so that at 3 m/s the real car steers with two thirds of the
+//! converged lateral gain (0.148 instead of 0.222); the configured pedal filters do nothing; the mean filter is
+//! not in use.
+//!
+//! A tick takes about 5 µs with a trajectory of 1,000 points, of which the Riccati iteration takes 3 (it is skipped
+//! while the speed does not change).
+//!
 //! # Use
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -45,6 +63,10 @@ mod lateral;
 mod longitudinal;
 mod lqr;
 mod pid;
+#[cfg(test)]
+mod recorded_tests;
+#[cfg(test)]
+mod tests;
 mod text;
 mod trajectory;
 

@@ -4,6 +4,9 @@ use std::f64::consts::PI;
 
 use super::normalize_angle;
 
+/// Positions searched at once.
+const BLOCK: usize = 8;
+
 /// A trajectory point, in the map frame.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct TrajectoryPoint {
@@ -52,8 +55,9 @@ pub struct Trajectory {
     /// The publisher's sequence number.
     sequence_num: u32,
     points: Vec<TrajectoryPoint>,
-    /// The positions again, alone, so that a search reads little memory.
-    positions: Vec<[f64; 2]>,
+    /// The positions again, eight by eight, east then north: the form in which a search runs fast. The last
+    /// block is filled up with the last point.
+    blocks: Vec<[[f64; BLOCK]; 2]>,
 }
 
 /// The car seen from the path.
@@ -83,8 +87,17 @@ impl Trajectory {
         if let Some(index) = points.iter().position(|point| !point.is_finite()) {
             return Err(format!("planning trajectory point {index} has a value that is not finite"));
         }
-        let positions = points.iter().map(|point| [point.x_m, point.y_m]).collect();
-        Ok(Self { header_time_s, sequence_num, points, positions })
+        let blocks = (0..points.len())
+            .step_by(BLOCK)
+            .map(|start| {
+                let point = |offset: usize| &points[(start + offset).min(points.len() - 1)];
+                [
+                    std::array::from_fn(|offset| point(offset).x_m),
+                    std::array::from_fn(|offset| point(offset).y_m),
+                ]
+            })
+            .collect();
+        Ok(Self { header_time_s, sequence_num, points, blocks })
     }
 
     /// The publisher's sequence number.
@@ -100,12 +113,16 @@ impl Trajectory {
     fn nearest_index(&self, x_m: f64, y_m: f64) -> usize {
         let mut nearest = 0;
         let mut least = f64::INFINITY;
-        for (index, [px, py]) in self.positions.iter().enumerate() {
-            let (dx, dy) = (px - x_m, py - y_m);
-            let squared = dx * dx + dy * dy;
-            if squared < least {
-                least = squared;
-                nearest = index;
+        for (index, [east, north]) in self.blocks.iter().enumerate() {
+            let squared: [f64; BLOCK] = std::array::from_fn(|offset| {
+                let (dx, dy) = (east[offset] - x_m, north[offset] - y_m);
+                dx * dx + dy * dy
+            });
+            let least_here =
+                squared.iter().fold(f64::INFINITY, |least, &value| if value < least { value } else { least });
+            if least_here < least {
+                least = least_here;
+                nearest = index * BLOCK + squared.iter().position(|&value| value == least).unwrap_or(0);
             }
         }
         nearest
