@@ -511,13 +511,15 @@ fn cut(
     pieces: &mut Vec<Piece>,
     strips: &mut Vec<Strip>,
 ) {
-    let after = road.curves.partition_point(|(start, _)| *start <= from);
+    // Records are looked up in the middle of the stretch: at its end the next one would be found.
+    let middle = 0.5 * (from + to);
+    let after = road.curves.partition_point(|(start, _)| *start <= middle);
     let (curve_start, curve) = &road.curves[after.saturating_sub(1)];
     let spiral = curve.curvature_rate_1pm2 != 0.0;
     let turn = if spiral { SPIRAL_PIECE_TURN_RAD } else { ARC_PIECE_TURN_RAD };
     let share = (to - from) / curve.length_m;
     let count = (curve.turning_rad() * share / turn).ceil().max(1.0) as usize;
-    let section = road.section(from);
+    let section = road.section(middle);
     for i in 0..count {
         let start = from + (to - from) * i as f64 / count as f64;
         let end = from + (to - from) * (i + 1) as f64 / count as f64;
@@ -536,8 +538,7 @@ fn cut(
         } else {
             Plan::Line { x_m: pose.x_m, y_m: pose.y_m, tangent: [cos, sin] }
         };
-        // Records are looked up at the start of the stretch: at its end the next one would be found.
-        let here = |profile: &Profile| profile.at(from).shifted(s - from);
+        let here = |profile: &Profile| profile.at(middle).shifted(s - middle);
         let offset = here(&road.lane_offset);
         let mut bounds = [strips.len() as u32; 3];
         for (side, (lanes, sign)) in [(&section.left, 1.0), (&section.right, -1.0)].into_iter().enumerate() {
@@ -545,7 +546,7 @@ fn cut(
             for lane in lanes {
                 let w = here(&lane.width);
                 outer = outer.plus(&Cubic { a: sign * w.a, b: sign * w.b, c: sign * w.c, d: sign * w.d });
-                let friction = lane.friction_at(from).unwrap_or(around.friction);
+                let friction = lane.friction_at(middle).unwrap_or(around.friction);
                 strips.push(Strip { outer, friction, lane: lane.id });
             }
             bounds[side + 1] = strips.len() as u32;

@@ -19,6 +19,8 @@ const JOINT_KINK_RAD: f64 = 1e-3;
 const STATION_GAP_M: f64 = 1e-3;
 /// Largest accepted gap between linked roads, m.
 const LINK_GAP_M: f64 = 0.05;
+/// Stations nearer than this are one, m.
+const MIN_STRETCH_M: f64 = 1e-6;
 /// Most turning of one piece, rad: ten rounds.
 const MAX_TURN_RAD: f64 = 63.0;
 /// Most lanes on one side.
@@ -212,7 +214,8 @@ impl Road {
     }
 
     /// Every station where a record begins, the start and the end: between two of them each law is one
-    /// polynomial and the plan view one curve.
+    /// polynomial and the plan view one curve. Stations nearer than a micrometre are one, so look a
+    /// stretch's records up at its middle.
     pub(crate) fn breaks(&self) -> Vec<f64> {
         let mut breaks = vec![0.0, self.length_m];
         breaks.extend(self.curves.iter().map(|c| c.0));
@@ -228,7 +231,10 @@ impl Road {
         }
         breaks.retain(|s| (0.0..=self.length_m).contains(s));
         breaks.sort_by(f64::total_cmp);
-        breaks.dedup_by(|b, a| *b - *a < 1e-9);
+        breaks.dedup_by(|b, a| *b - *a < MIN_STRETCH_M);
+        if let Some(last) = breaks.last_mut() {
+            *last = self.length_m;
+        }
         breaks
     }
 }
@@ -575,12 +581,15 @@ fn lane(source: Source, element: &Element, id: i32, start: f64, end: f64) -> Res
 /// Heights stay near the plane, banks drivable, widths not negative.
 fn check_shape(source: Source, element: &Element, road: &Road) -> Result<(), MapError> {
     for pair in road.breaks().windows(2) {
-        for share in [0.0, 0.25, 0.5, 0.75, 1.0] {
-            let from_start = share * (pair[1] - pair[0]);
-            let s = pair[0] + from_start;
-            let elevation = road.elevation.at(pair[0]);
-            let bank = road.superelevation.at(pair[0]).value(from_start);
-            let (z, grade) = (elevation.value(from_start), elevation.slope(from_start));
+        let middle = 0.5 * (pair[0] + pair[1]);
+        let elevation = road.elevation.at(middle);
+        let superelevation = road.superelevation.at(middle);
+        let section = road.section(middle);
+        for share in [-0.5, -0.25, 0.0, 0.25, 0.5] {
+            let u = share * (pair[1] - pair[0]);
+            let s = middle + u;
+            let bank = superelevation.value(u);
+            let (z, grade) = (elevation.value(u), elevation.slope(u));
             let problem = if z.abs() > 5000.0 {
                 Some(format!("the road is {z:.0} m above the map's plane at s = {s:.2}"))
             } else if grade.abs() > 2.0 {
@@ -595,9 +604,8 @@ fn check_shape(source: Source, element: &Element, road: &Road) -> Result<(), Map
                     "a height within 5000 m, a grade within 200 %, a superelevation within 1 rad",
                 ));
             }
-            let section = road.section(pair[0]);
             for lane in section.left.iter().chain(&section.right) {
-                let width = lane.width.at(pair[0]).value(from_start);
+                let width = lane.width.at(middle).value(u);
                 if !(-1e-6..=1000.0).contains(&width) {
                     return Err(source
                         .error(element.at, format!("lane {} has a bad width at s = {s:.2}", lane.id))

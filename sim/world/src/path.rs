@@ -23,9 +23,9 @@ pub(crate) struct Stretch {
     pub backward: bool,
 }
 
-/// The laws of a stretch between two breaks of its road, with their origin at `from_m`.
+/// The laws of a stretch between two breaks of its road, with their origin at its middle.
 struct Laws<'a> {
-    from_m: f64,
+    middle_m: f64,
     /// The plan-view curve and where it starts.
     curve: &'a (f64, Curve),
     elevation: Cubic,
@@ -35,9 +35,10 @@ struct Laws<'a> {
 }
 
 impl<'a> Laws<'a> {
-    fn new(road: &'a Road, stretch: &Stretch, from_m: f64) -> Laws<'a> {
-        let after = road.curves.partition_point(|(start, _)| *start <= from_m);
-        let mut t = match stretch.lane.and_then(|lane| road.lane_edges(from_m, lane)) {
+    fn new(road: &'a Road, stretch: &Stretch, from_m: f64, to_m: f64) -> Laws<'a> {
+        let middle = 0.5 * (from_m + to_m);
+        let after = road.curves.partition_point(|(start, _)| *start <= middle);
+        let mut t = match stretch.lane.and_then(|lane| road.lane_edges(middle, lane)) {
             Some((inner, outer)) => {
                 let sum = inner.plus(&outer);
                 Cubic { a: 0.5 * sum.a, b: 0.5 * sum.b, c: 0.5 * sum.c, d: 0.5 * sum.d }
@@ -46,17 +47,17 @@ impl<'a> Laws<'a> {
         };
         t.a += stretch.offset_m;
         Laws {
-            from_m,
+            middle_m: middle,
             curve: &road.curves[after.saturating_sub(1)],
-            elevation: road.elevation.at(from_m),
-            superelevation: road.superelevation.at(from_m),
+            elevation: road.elevation.at(middle),
+            superelevation: road.superelevation.at(middle),
             t,
         }
     }
 
     /// The plan-view offset d = t cos α with its first two derivatives, and tan α, at station `s`.
     fn offset(&self, s: f64) -> (f64, f64, f64, f64) {
-        let u = s - self.from_m;
+        let u = s - self.middle_m;
         let (t, t1, t2) = (self.t.value(u), self.t.slope(u), self.t.bend(u));
         if self.superelevation.is_zero() {
             return (t, t1, t2, 0.0);
@@ -92,7 +93,7 @@ impl<'a> Laws<'a> {
             station_m: 0.0,
             x_m: plan.x_m - d * sin,
             y_m: plan.y_m + d * cos,
-            z_m: self.elevation.value(s - self.from_m) + d * tan,
+            z_m: self.elevation.value(s - self.middle_m) + d * tan,
             heading_rad: wrap_angle(plan.heading_rad + libm::atan2(d1, along)),
             curvature_1pm: turn / (speed * speed * speed),
         }
@@ -132,8 +133,9 @@ fn reversed(point: PathPoint) -> PathPoint {
 pub(crate) fn ends(roads: &[Road], stretch: &Stretch) -> (PathPoint, PathPoint) {
     let road = &roads[stretch.road];
     let breaks = breaks(road, stretch);
-    let first = Laws::new(road, stretch, stretch.from_m).point(stretch.from_m);
-    let last = Laws::new(road, stretch, breaks[breaks.len() - 2]).point(stretch.to_m);
+    let n = breaks.len();
+    let first = Laws::new(road, stretch, breaks[0], breaks[1]).point(stretch.from_m);
+    let last = Laws::new(road, stretch, breaks[n - 2], breaks[n - 1]).point(stretch.to_m);
     if stretch.backward { (reversed(last), reversed(first)) } else { (first, last) }
 }
 
@@ -141,7 +143,7 @@ pub(crate) fn ends(roads: &[Road], stretch: &Stretch) -> (PathPoint, PathPoint) 
 fn breaks(road: &Road, stretch: &Stretch) -> Vec<f64> {
     let mut breaks = vec![stretch.from_m];
     breaks
-        .extend(road.breaks().into_iter().filter(|s| *s > stretch.from_m + 1e-9 && *s < stretch.to_m - 1e-9));
+        .extend(road.breaks().into_iter().filter(|s| *s > stretch.from_m + 1e-6 && *s < stretch.to_m - 1e-6));
     breaks.push(stretch.to_m);
     breaks
 }
@@ -157,7 +159,7 @@ pub(crate) fn sample(roads: &[Road], stretches: &[Stretch]) -> Vec<PathPoint> {
             pairs.reverse();
         }
         for [low, high] in pairs {
-            let laws = Laws::new(road, stretch, low);
+            let laws = Laws::new(road, stretch, low, high);
             let step = if laws.curved() { STEP_CURVE_M } else { STEP_STRAIGHT_M };
             let longest = laws.stretch(low).max(laws.stretch(high)).max(1.0);
             let count = ((high - low) * longest / step).ceil().max(1.0) as usize;
