@@ -33,9 +33,9 @@ const HEADINGS: [[&str; 2]; 7] = [
     ["lateral", "max m"],
     ["heading", "rms deg"],
     ["speed", "rms m/s"],
-    ["end", "station"],
+    ["end stn", "m"],
     ["simul.", "s"],
-    ["times", "real"],
+    ["x real", "time"],
 ];
 
 /// One line for each scenario, then the broken limits, then the totals. Ends with a newline.
