@@ -1,2 +1,68 @@
-//! The `skidpad` command.
-fn main() {}
+//! The `skidpad` command: parses the arguments, calls the subcommand, turns its end into an exit status.
+
+mod calibrate;
+mod openloop;
+mod output;
+mod status;
+mod vehicle;
+
+use clap::{Parser, Subcommand};
+use status::{Failure, Status};
+use std::process::ExitCode;
+
+/// Skidpad drives a control stack around a simulated car and says how well it tracked.
+///
+/// The control stack cannot tell Skidpad from the car: the vehicle is modelled in 3D, the by-wire CAN
+/// bus and the GNSS/IMU receiver speak as the real ones do. With no stack attached, Skidpad's own
+/// modules fill every seat, and the program runs alone.
+///
+/// Without a subcommand, `skidpad` runs every scenario of the folder `scenarios/`.
+#[derive(Parser)]
+#[command(name = "skidpad", version, after_help = HELP, max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+const HELP: &str = "\
+Examples:
+  skidpad                                   run every scenario of scenarios/
+  skidpad openloop --vehicle lincoln_mkz --inputs pedals.csv --out drive.csv
+  skidpad help openloop                     the manual page of a subcommand
+
+Exit status:
+  0    everything asked for was done, and every scenario passed
+  1    a scenario failed its limits
+  2    a file or an argument is wrong; nothing of it was run
+  3    an external stack was missing, silent or broke the protocol
+  4    internal error: a bug in Skidpad, please report it
+  130  interrupted with Ctrl-C";
+
+#[derive(Subcommand)]
+enum Command {
+    Openloop(openloop::Args),
+    Calibrate(calibrate::Args),
+}
+
+fn main() -> ExitCode {
+    // clap leaves by itself: 0 after --help and --version, 2 after a wrong argument.
+    let cli = Cli::parse();
+    let ended = std::panic::catch_unwind(|| run(cli)).unwrap_or_else(|_| {
+        Err(Failure::new(Status::Internal, "this is a bug in Skidpad; please report the message above"))
+    });
+    match ended {
+        Ok(status) => status.into(),
+        Err(failure) => {
+            failure.print();
+            failure.status.into()
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<Status, Failure> {
+    match cli.command {
+        None => Err(Failure::usage("no subcommand")),
+        Some(Command::Openloop(args)) => openloop::run(&args),
+        Some(Command::Calibrate(args)) => calibrate::run(&args),
+    }
+}
