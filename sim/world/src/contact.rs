@@ -3,18 +3,25 @@
 //! The vehicle model moves the car; rapier only says how a contact changes its velocity. Each step places the
 //! hull where the model has it, with its velocity, without gravity or any other force, lets rapier solve the
 //! contacts over the step, and reads the change. A contact is foreseen [`LOOK_AHEAD_M`] ahead, so the returned
-//! velocity carries the hull up to the surface within the step and not into it.
+//! velocity carries the hull up to the surface within the step and not into it. Contacts are plastic: a
+//! car's structure crushes and hardly springs back.
 
 mod convert;
 
-use rapier3d_f64::dynamics::{MassProperties, RigidBodyBuilder, RigidBodyHandle};
+use rapier3d_f64::dynamics::{FrictionModel, MassProperties, RigidBodyBuilder, RigidBodyHandle};
 use rapier3d_f64::geometry::{ColliderBuilder, ColliderHandle, ContactPair};
+use rapier3d_f64::math::Vector;
 use rapier3d_f64::pipeline::PhysicsWorld;
 
 use crate::map::Map;
 
 /// How far ahead of the hull contacts are foreseen, m: 0.5 m is 1 ms at 500 m/s, or 10 ms at 50 m/s.
 const LOOK_AHEAD_M: f64 = 0.5;
+/// Effects weaker than these are rounding.
+const LEAST_IMPULSE_NS: f64 = 1e-6;
+const LEAST_PUSH_M: f64 = 1e-7;
+/// Solver iterations per pass: enough for the four corners of a face to share a blow evenly.
+const ITERATIONS: usize = 30;
 /// [`ContactWorld::nearby`] looks this far around the hull, m.
 const NEARBY_M: f64 = 1.0;
 
@@ -31,8 +38,6 @@ pub struct Hull {
     pub inertia_kgm2: [[f64; 3]; 3],
     /// Coulomb friction between hull and barrier, e.g. 0.3 for sheet metal on concrete.
     pub friction: f64,
-    /// Restitution, 0 (plastic) to 1 (elastic); crashes of cars are near 0.1.
-    pub restitution: f64,
 }
 
 /// Where the hull is and how it moves. World frame ENU.
@@ -82,17 +87,23 @@ impl ContactWorld {
     /// The barriers of `map` and a hull.
     pub fn new(map: &Map, hull: Hull) -> ContactWorld {
         let mut world = PhysicsWorld { gravity: convert::vector([0.0; 3]), ..PhysicsWorld::default() };
+        let parameters = &mut world.integration_parameters;
         // The look-ahead of the contact solver replaces swept collision detection, which would stop the
         // hull's motion inside the step and leave its velocity alone.
-        world.integration_parameters.max_ccd_substeps = 0;
+        parameters.max_ccd_substeps = 0;
+        // A crash is a few steps of one pair of bodies: solve it well rather than fast, with Coulomb's cone at
+        // each point, and without memory of earlier steps (the model moves the hull in between).
+        parameters.friction_model = FrictionModel::Coulomb;
+        parameters.num_internal_pgs_iterations = ITERATIONS;
+        parameters.num_internal_stabilization_iterations = ITERATIONS;
+        parameters.warmstart_coefficient = 0.0;
+        parameters.contact_recycling = false;
         let mut barriers = Vec::new();
         for barrier in map.barriers() {
             let half = barrier.size_m.map(|size| 0.5 * size);
             let (_, collider) = world.insert(
                 RigidBodyBuilder::fixed().pose(convert::upright(barrier.centre_m, barrier.heading_rad)),
-                ColliderBuilder::cuboid(half[0], half[1], half[2])
-                    .friction(hull.friction)
-                    .restitution(hull.restitution),
+                ColliderBuilder::cuboid(half[0], half[1], half[2]).friction(hull.friction),
             );
             let (sin, cos) = libm::sincos(barrier.heading_rad);
             let reach = [
@@ -118,8 +129,7 @@ impl ContactWorld {
             ColliderBuilder::cuboid(0.5 * hull.size_m[0], 0.5 * hull.size_m[1], 0.5 * hull.size_m[2])
                 .translation(convert::vector(hull.centre_m))
                 .density(0.0)
-                .friction(hull.friction)
-                .restitution(hull.restitution),
+                .friction(hull.friction),
         );
         ContactWorld { world, body, hull, hull_collider, barriers }
     }
@@ -164,10 +174,14 @@ impl ContactWorld {
         self.world.integration_parameters.dt = dt_s;
         self.world.step();
 
-        let (other, point) = self.hardest_contact()?;
         let body = &self.world.bodies[self.body];
         let delta = body.linvel() - velocity;
         let push_out = body.translation() - pose.translation - body.linvel() * dt_s;
+        if delta.length() * self.hull.mass_kg < LEAST_IMPULSE_NS && push_out.length() < LEAST_PUSH_M {
+            return None;
+        }
+        let (other, point) = self.hardest_contact()?;
+        let body = &self.world.bodies[self.body];
         let impact = Impact {
             delta_velocity_mps: convert::array(delta),
             delta_angular_velocity_rps: convert::array(body.angvel() - spin),
@@ -179,21 +193,22 @@ impl ContactWorld {
         Some(impact)
     }
 
-    /// Barrier index and contact point of the pair with the largest impulse; pairs in barrier order decide ties.
+    /// Barrier index and deepest point of the pair with the largest impulse, or else the deepest; barrier
+    /// order decides ties.
     fn hardest_contact(&self) -> Option<(usize, [f64; 3])> {
-        let mut hardest: Option<(f64, usize, &ContactPair)> = None;
+        let mut hardest: Option<(f64, f64, usize, &ContactPair, Vector)> = None;
         for (index, (collider, _, _)) in self.barriers.iter().enumerate() {
             let Some(pair) = self.world.narrow_phase.contact_pair(self.hull_collider, *collider) else {
                 continue;
             };
-            let impulse = pair.total_impulse_magnitude();
-            if impulse > 0.0 && hardest.is_none_or(|(most, _, _)| impulse > most) {
-                hardest = Some((impulse, index, pair));
+            let Some((_, contact)) = pair.find_deepest_contact() else { continue };
+            let (impulse, depth) = (pair.total_impulse_magnitude(), -contact.dist);
+            if hardest.is_none_or(|(most, deepest, ..)| (impulse, depth) > (most, deepest)) {
+                hardest = Some((impulse, depth, index, pair, contact.local_p1));
             }
         }
-        let (_, index, pair) = hardest?;
-        let (_, contact) = pair.find_deepest_contact()?;
+        let (_, _, index, pair, local) = hardest?;
         let first = &self.world.colliders[pair.collider1];
-        Some((index, convert::array(first.position().transform_point(contact.local_p1))))
+        Some((index, convert::array(first.position().transform_point(local))))
     }
 }

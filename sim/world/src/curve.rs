@@ -269,6 +269,15 @@ impl SpiralPiece {
         )
     }
 
+    /// Whether the foot of `(x, y)` can lie within `half_m` of the middle: `false` is certain. At an end the
+    /// normal leans by at most 0.1 rad, so a point's distance along the middle's tangent is bounded.
+    #[inline]
+    pub fn may_hold(&self, x: f64, y: f64, half_m: f64) -> bool {
+        let (dx, dy) = (x - self.x_m, y - self.y_m);
+        let (qx, qy) = (self.cos * dx + self.sin * dy, -self.sin * dx + self.cos * dy);
+        qx.abs() <= half_m + 0.12 * (qy.abs() + 0.1 * half_m) + 0.02
+    }
+
     /// The foot of `(x, y)` with `u_m` from the middle, or `None` where the point lies at or beyond the
     /// centre of curvature. `half_m` bounds the search: the foot is only exact within it.
     pub fn foot(&self, x: f64, y: f64, half_m: f64) -> Option<Foot> {
@@ -306,5 +315,106 @@ impl SpiralPiece {
             tangent: [self.cos * cos - self.sin * sin, self.sin * cos + self.cos * sin],
             curvature_1pm: self.k + self.rate * w,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn curve(k: f64, rate: f64, length_m: f64) -> Curve {
+        Curve { x_m: 3.0, y_m: -2.0, heading_rad: 0.7, length_m, curvature_1pm: k, curvature_rate_1pm2: rate }
+    }
+
+    /// Simpson's rule on the definition: position is the integral of the direction.
+    fn by_quadrature(c: &Curve, u: f64) -> (f64, f64) {
+        let n = 40_000;
+        let h = u / f64::from(n);
+        let (mut x, mut y) = (0.0, 0.0);
+        for i in 0..=n {
+            let w = if i == 0 || i == n {
+                1.0
+            } else if i % 2 == 1 {
+                4.0
+            } else {
+                2.0
+            };
+            let s = f64::from(i) * h;
+            let heading = c.heading_rad + s * (c.curvature_1pm + 0.5 * c.curvature_rate_1pm2 * s);
+            x += w * heading.cos();
+            y += w * heading.sin();
+        }
+        (c.x_m + x * h / 3.0, c.y_m + y * h / 3.0)
+    }
+
+    #[test]
+    fn an_arc_stays_at_its_radius_from_its_centre() {
+        for k in [1.0 / 30.0, -1.0 / 15.0, 1e-7, -1e-3, 0.5] {
+            let c = curve(k, 0.0, 40.0);
+            let (cx, cy) = (c.x_m - c.heading_rad.sin() / k, c.y_m + c.heading_rad.cos() / k);
+            for u in [0.0, 1e-3, 10.0, 40.0] {
+                let p = c.at(u);
+                let r = (p.x_m - cx).hypot(p.y_m - cy);
+                assert!((r - 1.0 / k.abs()).abs() < 1e-9 * (1.0 / k.abs()).max(1.0), "k {k} u {u}");
+                assert!((p.heading_rad - 0.7 - k * u).abs() < 1e-15);
+            }
+        }
+    }
+
+    /// Fresnel integrals C(t), S(t) of 30-digit arithmetic: a clothoid of rate π has them as coordinates.
+    #[test]
+    fn a_clothoid_meets_the_fresnel_integrals() {
+        for (t, c, s) in [
+            (1.0, 0.779_893_400_376_822_9, 0.438_259_147_390_354_77),
+            (2.0, 0.488_253_406_075_340_73, 0.343_415_678_363_698_25),
+            (5.0, 0.563_631_188_704_012_2, 0.499_191_381_917_116_9),
+        ] {
+            let (x, y) = clothoid(0.0, std::f64::consts::PI, t);
+            assert!((x - c).abs() < 1e-13 && (y - s).abs() < 1e-13, "t = {t}: {x} {y}");
+        }
+    }
+
+    #[test]
+    fn a_spiral_is_the_integral_of_its_direction() {
+        for (k, rate) in [(0.0, 1.0 / 1650.0), (1.0 / 15.0, -1.0 / 150.0), (-0.02, 1e-3), (0.05, 1e-12)] {
+            let c = curve(k, rate, 40.0);
+            for u in [0.5, 13.0, 40.0] {
+                let (x, y) = by_quadrature(&c, u);
+                let p = c.at(u);
+                assert!((p.x_m - x).hypot(p.y_m - y) < 1e-9, "k {k} rate {rate} u {u}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_foot_of_a_point_beside_a_spiral_is_found_to_rounding() {
+        let c = curve(1.0 / 55.0, -1.0 / 1650.0, 30.0);
+        let middle = c.at(13.0);
+        let piece = SpiralPiece::new(&middle);
+        for i in 0..=20 {
+            let w = -2.5 + 0.25 * f64::from(i);
+            let p = c.at(13.0 + w);
+            for d in [-20.0, -4.0, -1e-9, 0.0, 3.0, 20.0] {
+                let foot = piece
+                    .foot(p.x_m - d * p.heading_rad.sin(), p.y_m + d * p.heading_rad.cos(), 2.5)
+                    .expect("the centre of curvature is 60 m away");
+                assert!(
+                    (foot.u_m - w).abs() < 1e-11 && (foot.lateral_m - d).abs() < 1e-11,
+                    "w {w} d {d}: {foot:?}"
+                );
+                assert!((foot.tangent[0] - p.heading_rad.cos()).abs() < 1e-13);
+            }
+        }
+    }
+
+    #[test]
+    fn moving_a_cubic_leaves_its_values_alone() {
+        let c = Cubic { a: 1.0, b: -0.3, c: 0.02, d: 4e-4 };
+        let moved = c.shifted(7.0);
+        for u in [-3.0, 0.0, 5.0] {
+            assert!((moved.value(u) - c.value(u + 7.0)).abs() < 1e-12);
+            assert!((moved.slope(u) - c.slope(u + 7.0)).abs() < 1e-12);
+            assert!((moved.bend(u) - c.bend(u + 7.0)).abs() < 1e-12);
+        }
     }
 }

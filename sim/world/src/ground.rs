@@ -178,6 +178,15 @@ struct Bank {
 }
 
 impl Piece {
+    /// A cheap test that spares the search on spirals: `false` means that the foot is not on this piece.
+    #[inline]
+    fn may_hold(&self, x: f64, y: f64) -> bool {
+        match &self.plan {
+            Plan::Spiral(spiral) => spiral.may_hold(x, y, self.half_m),
+            _ => true,
+        }
+    }
+
     #[inline]
     fn foot(&self, x: f64, y: f64) -> Option<Foot> {
         match &self.plan {
@@ -314,6 +323,9 @@ impl Surface {
         let mut spare = None;
         for &index in near {
             let piece = &self.pieces[index as usize];
+            if !piece.may_hold(x, y) {
+                continue;
+            }
             let Some(foot) = piece.foot(x, y) else { continue };
             let beyond = foot.u_m.abs() - piece.half_m;
             if beyond > JOINT_OVERLAP_M || foot.curvature_1pm * foot.lateral_m > 0.98 {
