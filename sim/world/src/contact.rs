@@ -3,8 +3,7 @@
 //! The vehicle model moves the car; rapier only says how a contact changes its velocity. Each step places the
 //! hull where the model has it, with its velocity, without gravity or any other force, lets rapier solve the
 //! contacts over the step, and reads the change. A contact is foreseen [`LOOK_AHEAD_M`] ahead, so the returned
-//! velocity carries the hull up to the surface within the step and not into it. Contacts are plastic: a
-//! car's structure crushes and hardly springs back.
+//! velocity carries the hull up to the surface within the step and not into it.
 
 mod convert;
 
@@ -20,6 +19,8 @@ const LOOK_AHEAD_M: f64 = 0.5;
 /// Effects weaker than these are rounding.
 const LEAST_IMPULSE_NS: f64 = 1e-6;
 const LEAST_PUSH_M: f64 = 1e-7;
+/// Blows that change the velocity by less, m/s, do not bounce.
+const LEAST_BLOW_MPS: f64 = 0.5;
 /// Solver iterations per pass: enough for the four corners of a face to share a blow evenly.
 const ITERATIONS: usize = 30;
 /// [`ContactWorld::nearby`] looks this far around the hull, m.
@@ -38,6 +39,8 @@ pub struct Hull {
     pub inertia_kgm2: [[f64; 3]; 3],
     /// Coulomb friction between hull and barrier, e.g. 0.3 for sheet metal on concrete.
     pub friction: f64,
+    /// Restitution, 0 (plastic) to 1 (elastic); crashes of cars are near 0.1.
+    pub restitution: f64,
 }
 
 /// Where the hull is and how it moves. World frame ENU.
@@ -81,6 +84,18 @@ pub struct ContactWorld {
     hull_collider: ColliderHandle,
     /// Barrier colliders, names and world-axis bounding boxes (low, high).
     barriers: Vec<(ColliderHandle, String, [[f64; 3]; 2])>,
+    compression: Compression,
+}
+
+/// The blow so far, until restitution gives a share of it back.
+#[derive(Clone, Copy, Default)]
+struct Compression {
+    /// Summed changes of velocity and angular velocity.
+    velocity: Vector,
+    spin: Vector,
+    /// Barrier and point of the latest contact.
+    barrier: usize,
+    point: [f64; 3],
 }
 
 impl ContactWorld {
@@ -131,7 +146,7 @@ impl ContactWorld {
                 .density(0.0)
                 .friction(hull.friction),
         );
-        ContactWorld { world, body, hull, hull_collider, barriers }
+        ContactWorld { world, body, hull, hull_collider, barriers, compression: Compression::default() }
     }
 
     /// Whether a barrier's bounding box is within a metre of the hull's: if not, nothing can touch, and
@@ -176,21 +191,46 @@ impl ContactWorld {
 
         let body = &self.world.bodies[self.body];
         let delta = body.linvel() - velocity;
+        let delta_spin = body.angvel() - spin;
         let push_out = body.translation() - pose.translation - body.linvel() * dt_s;
-        if delta.length() * self.hull.mass_kg < LEAST_IMPULSE_NS && push_out.length() < LEAST_PUSH_M {
+        let touches =
+            delta.length() * self.hull.mass_kg >= LEAST_IMPULSE_NS || push_out.length() >= LEAST_PUSH_M;
+        let contact = if touches { self.hardest_contact() } else { None };
+        if let Some((barrier, point)) = contact {
+            self.compression.barrier = barrier;
+            self.compression.point = point;
+        }
+        let (bounce, bounce_spin) = self.restitution(delta, delta_spin);
+        if contact.is_none() && bounce == Vector::ZERO {
             return None;
         }
-        let (other, point) = self.hardest_contact()?;
-        let body = &self.world.bodies[self.body];
-        let impact = Impact {
+        let delta = delta + bounce;
+        Some(Impact {
             delta_velocity_mps: convert::array(delta),
-            delta_angular_velocity_rps: convert::array(body.angvel() - spin),
+            delta_angular_velocity_rps: convert::array(delta_spin + bounce_spin),
             push_out_m: convert::array(push_out),
             impulse_ns: convert::array(delta * self.hull.mass_kg),
-            point_m: point,
-            other: &self.barriers[other].1,
-        };
-        Some(impact)
+            point_m: self.compression.point,
+            other: &self.barriers[self.compression.barrier].1,
+        })
+    }
+
+    /// Poisson's restitution: once a blow is over (this step adds less than a twentieth to it), the share
+    /// `restitution` of its whole impulse acts again. Rapier's own solves point by point in one pass, and would
+    /// turn a car that hits a wall squarely.
+    fn restitution(&mut self, delta: Vector, delta_spin: Vector) -> (Vector, Vector) {
+        let blow = &mut self.compression;
+        if delta.length() > 0.05 * blow.velocity.length() {
+            blow.velocity += delta;
+            blow.spin += delta_spin;
+            return (Vector::ZERO, Vector::ZERO);
+        }
+        let (velocity, spin) = (blow.velocity, blow.spin);
+        blow.velocity = Vector::ZERO;
+        blow.spin = Vector::ZERO;
+        // Leaning on a barrier is no blow.
+        let share = if velocity.length() < LEAST_BLOW_MPS { 0.0 } else { self.hull.restitution };
+        (velocity * share, spin * share)
     }
 
     /// Barrier index and deepest point of the pair with the largest impulse, or else the deepest; barrier
