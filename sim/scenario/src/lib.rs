@@ -1,1 +1,36 @@
 //! Scenario files: types, loading, errors with file, line and column, JSON Schema.
+//!
+//! [`parse`] reads the text of a scenario alone. A [`Library`] finds the vehicles and maps that
+//! scenarios name, and loads a scenario with everything it needs, parsed and checked: a
+//! [`LoadedScenario`] is ready to run. [`discover`] finds scenario files in folders.
+//!
+//! Everything that is wrong with a file is reported at once, each [`Problem`] with its place:
+//! `scenarios/a.toml:12:5: unknown key …; did you mean …?`. Nothing here runs a simulation.
+
+mod check;
+mod document;
+mod error;
+mod events;
+mod files;
+mod library;
+mod names;
+mod overrides;
+mod parse;
+mod reference;
+mod schema;
+mod spec;
+mod structure;
+
+pub use check::folder_name;
+pub use error::{LoadError, Problem};
+pub use events::{Action, EVENTS, Event, EventInfo, HoldWheel, Schedule, Trigger};
+pub use files::{MAX_FILE_BYTES, discover};
+pub use library::{DATA_ENV, Library, LoadedScenario, StartState, VehicleFiles};
+pub use parse::parse;
+pub use reference::{recording_anchor, recording_reference};
+pub use schema::{SchemaKind, schema_json};
+pub use spec::{
+    BywireFault, DriverAction, EventSpec, GearName, GnssFault, GnssProfile, GnssSpec, ImuProfile, ImuSpec,
+    OperatorSpec, Override, Pad, PlanningAction, PoseSpec, ReferenceSpec, Scenario, Seat, SensorsSpec,
+    StackSpec, StartSpec, WhenSpec,
+};

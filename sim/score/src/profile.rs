@@ -27,22 +27,22 @@ struct Knot {
     time_s: f64,
 }
 
-/// Why knots make no speed profile. `index` counts knots from 0.
+/// Why knots make no speed profile. `index` counts knots from 0, the messages count from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Error)]
 #[allow(missing_docs)] // the messages say it
 pub enum ProfileError {
     #[error("a speed profile needs at least two [station, speed] pairs, got {count}")]
     TooFew { count: usize },
-    #[error("pair {index} is [{station_m}, {speed_mps}]; station and speed must be finite numbers")]
+    #[error("pair {} is [{station_m}, {speed_mps}]; station and speed must be finite numbers", index + 1)]
     NotFinite { index: usize, station_m: f64, speed_mps: f64 },
-    #[error("pair {index} has station {station_m} m, not beyond the {previous_m} m of the pair before it")]
+    #[error("pair {} has station {station_m} m, not beyond the {previous_m} m of the pair before", index + 1)]
     NotIncreasing { index: usize, station_m: f64, previous_m: f64 },
-    #[error("pair {index} has speed {speed_mps} m/s; speeds must not be negative")]
+    #[error("pair {} has speed {speed_mps} m/s; speeds must not be negative", index + 1)]
     Negative { index: usize, speed_mps: f64 },
     #[error(
-        "the speed is zero all the way from pair {} to pair {index}: the car would never arrive; \
+        "the speed is zero all the way from pair {index} to pair {}: the car would never arrive; \
          give one of them a speed above zero",
-        index - 1
+        index + 1
     )]
     ZeroStretch { index: usize },
 }

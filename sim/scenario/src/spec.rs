@@ -1,0 +1,517 @@
+//! The scenario file, as it is written.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use skidpad_score::PassLimits;
+use std::collections::BTreeMap;
+
+/// A scenario file: one run of the simulator and the limits it must keep.
+///
+/// ```
+/// let text = r#"
+/// schema = 1
+/// name = "waypoints at 20 km/h"
+/// description = "Follows the handling loop; proves the lateral loop at town speed."
+/// vehicle = "lincoln_mkz"
+/// map = "proving_ground"
+/// duration_s = 40.0
+/// seed = 7
+///
+/// [start]
+/// on = "handling_loop"
+///
+/// [reference]
+/// path = "handling_loop"
+/// speed_mps = [[0.0, 0.0], [30.0, 5.5], [150.0, 5.5], [180.0, 0.0]]
+///
+/// [pass]
+/// lateral_error_max_m = 0.30
+/// lateral_error_rms_m = 0.10
+/// "#;
+/// let scenario = skidpad_scenario::parse(text, "waypoints.toml").unwrap();
+/// assert_eq!(scenario.duration_s, 40.0);
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// Version of this format: 1.
+    pub schema: u32,
+    /// Name of the scenario, unique in a run; also names its folder in the results.
+    #[schemars(length(min = 1, max = 100))]
+    pub name: String,
+    /// What the scenario proves, and why its limits are what they are.
+    #[serde(default)]
+    pub description: String,
+    /// Name of a folder in `vehicles/`.
+    pub vehicle: String,
+    /// Name of a folder in `maps/`. May be left out with `reference.file`: an endless level plane of dry
+    /// asphalt at the height of the recording's first row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub map: Option<String>,
+    /// Length of the run, s of simulated time.
+    #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 3600.0))]
+    pub duration_s: f64,
+    /// Seed of all noise. The same seed gives the same run, to the bit.
+    #[serde(default)]
+    #[schemars(range(max = 9_223_372_036_854_775_807u64))]
+    pub seed: u64,
+    /// Where the car starts. May be left out with `reference.file`: where the recording starts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<StartSpec>,
+    /// What the planning seat plays and the score compares with. Without it nothing is planned: for runs
+    /// with a driver only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<ReferenceSpec>,
+    /// Who fills the seats of the stack.
+    #[serde(default)]
+    pub stack: StackSpec,
+    /// What the sensors are like.
+    #[serde(default)]
+    pub sensors: SensorsSpec,
+    /// The person at the dashboard of the stack.
+    #[serde(default)]
+    pub operator: OperatorSpec,
+    /// What happens during the run.
+    #[serde(default)]
+    pub event: Vec<EventSpec>,
+    /// The limits.
+    #[serde(default)]
+    pub pass: PassLimits,
+}
+
+/// `[start]`: on a named path of the map, or at a pose.
+///
+/// ```
+/// # let head = "schema = 1\nname = \"a\"\nvehicle = \"v\"\nmap = \"m\"\nduration_s = 1.0\n";
+/// # let ok = |tail: &str| skidpad_scenario::parse(&format!("{head}{tail}"), "a.toml").unwrap();
+/// # ok(r#"
+/// [start]
+/// on = "handling_loop"
+/// station_m = 25.0
+/// lateral_m = -0.2
+/// speed_mps = 5.0
+/// gear = "drive"
+/// # "#);
+/// # ok(r#"
+/// [start]
+/// pose = { x_m = 10.0, y_m = -4.0, heading_deg = 90.0 }
+/// # "#);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StartSpec {
+    /// A named path of the map. Either this or `pose`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on: Option<String>,
+    /// With `on`: how far along the path the rear axle stands, m. Left out: 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0, max = 1e6))]
+    pub station_m: Option<f64>,
+    /// With `on`: how far left of the path, m.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = -100.0, max = 100.0))]
+    pub lateral_m: Option<f64>,
+    /// With `on`: how far the car is turned left against the path, deg.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = -180.0, max = 180.0))]
+    pub heading_offset_deg: Option<f64>,
+    /// A pose in the frame of the map. Either this or `on`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pose: Option<PoseSpec>,
+    /// Speed, m/s, negative backward; the wheels roll along.
+    #[serde(default)]
+    #[schemars(range(min = -20.0, max = 80.0))]
+    pub speed_mps: f64,
+    /// Gear at the start. Left out, the engine chooses one that fits the speed and the operator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gear: Option<GearName>,
+}
+
+/// A pose in the frame of the map (local ENU: x east, y north).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PoseSpec {
+    /// East of the map's anchor, rear-axle centre, m.
+    #[schemars(range(min = -1e6, max = 1e6))]
+    pub x_m: f64,
+    /// North of the map's anchor, rear-axle centre, m.
+    #[schemars(range(min = -1e6, max = 1e6))]
+    pub y_m: f64,
+    /// Heading from east, counter-clockwise, deg.
+    #[schemars(range(min = -360.0, max = 360.0))]
+    pub heading_deg: f64,
+}
+
+/// A gear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GearName {
+    /// Parking pawl.
+    Park,
+    /// Backward.
+    Reverse,
+    /// No drive torque.
+    Neutral,
+    /// Forward.
+    Drive,
+    /// Forward with more engine braking.
+    Low,
+}
+
+impl From<GearName> for skidpad_vehicle::Gear {
+    fn from(name: GearName) -> Self {
+        match name {
+            GearName::Park => skidpad_vehicle::Gear::Park,
+            GearName::Reverse => skidpad_vehicle::Gear::Reverse,
+            GearName::Neutral => skidpad_vehicle::Gear::Neutral,
+            GearName::Drive => skidpad_vehicle::Gear::Drive,
+            GearName::Low => skidpad_vehicle::Gear::Low,
+        }
+    }
+}
+
+/// `[reference]`: a named path with a speed profile, or a recorded drive.
+///
+/// ```
+/// # let head = "schema = 1\nname = \"a\"\nvehicle = \"v\"\nduration_s = 1.0\n";
+/// # let ok = |tail: &str| skidpad_scenario::parse(&format!("{head}{tail}"), "a.toml").unwrap();
+/// # ok(r#"
+/// # map = "m"
+/// # start = { on = "skid_pad_left" }
+/// [reference]
+/// path = "skid_pad_left"               # a closed path: stations go on growing lap after lap
+/// speed_mps = [[0.0, 0.0], [20.0, 6.0]]  # [station, speed]; constant acceleration in between
+/// laps = 3
+/// # "#);
+/// # ok(r#"
+/// [reference]
+/// file = "drive.csv"                   # beside the scenario file
+/// utm_zone = 10
+/// # "#);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReferenceSpec {
+    /// A named path of the map. Either this or `file`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// With `path`: speed by station, `[[station_m, speed_mps], …]`, stations increasing. v² is linear in
+    /// between (constant acceleration); after the last pair its speed holds. The reference starts at the
+    /// first station. Two zero speeds in a row are refused: the car would never arrive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speed_mps: Option<Vec<[f64; 2]>>,
+    /// With `path`: where the reference ends, m. Left out: at the last station of `speed_mps`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0, max = 1e6))]
+    pub end_station_m: Option<f64>,
+    /// With a closed `path`, instead of `end_station_m`: how many times round.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub laps: Option<u32>,
+    /// A drive as Apollo's RTK recorder writes it (CSV, UTM coordinates); a path relative to the scenario
+    /// file. Either this or `path`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// With `file`: UTM zone of its coordinates. Left out: 10 (California).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 60))]
+    pub utm_zone: Option<u8>,
+    /// With `file`: the zone is north of the equator. Left out: true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub northern: Option<bool>,
+}
+
+/// `[stack]`: who fills each seat.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct StackSpec {
+    /// Publishes the trajectory.
+    pub planning: Seat,
+    /// Publishes the control command.
+    pub control: Seat,
+    /// Publishes the pose.
+    pub localization: Seat,
+    /// Turns commands into CAN frames and CAN frames into the chassis message.
+    pub canbus: Seat,
+    /// Turns the receiver's logs into messages.
+    pub gnss_driver: Seat,
+    /// Numbers of the vehicle's `control.toml` that this scenario replaces, by name (`lateral.ts_s`, or
+    /// just `steer_transmission_ratio` where the name is unique in the file).
+    ///
+    /// ```
+    /// # let text = r#"
+    /// # schema = 1
+    /// # name = "half the steering"
+    /// # vehicle = "v"
+    /// # map = "m"
+    /// # duration_s = 1.0
+    /// # start = { on = "loop" }
+    /// [stack.control_overrides]
+    /// steer_transmission_ratio = 8.0
+    /// longitudinal.station_pid.kp = 0.1
+    /// # "#;
+    /// # skidpad_scenario::parse(text, "a.toml").unwrap();
+    /// ```
+    pub control_overrides: BTreeMap<String, Override>,
+}
+
+/// Who fills a seat.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Seat {
+    /// Skidpad's own module.
+    #[default]
+    Embedded,
+    /// A process outside. Not yet: comes with the links.
+    External,
+}
+
+/// A replaced number, or a table of them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Override {
+    /// The number.
+    Number(f64),
+    /// Numbers of a table of `control.toml`.
+    Table(BTreeMap<String, Override>),
+}
+
+/// `[sensors]`: what the sensors are like.
+///
+/// ```
+/// # let text = r#"
+/// # schema = 1
+/// # name = "a"
+/// # vehicle = "v"
+/// # map = "m"
+/// # duration_s = 1.0
+/// # start = { on = "loop" }
+/// [sensors]
+/// gnss = { profile = "ideal" }
+/// imu = { profile = "datasheet" }
+/// # "#;
+/// # skidpad_scenario::parse(text, "a.toml").unwrap();
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SensorsSpec {
+    /// The GNSS/INS receiver.
+    pub gnss: GnssSpec,
+    /// The inertial measurement unit.
+    pub imu: ImuSpec,
+}
+
+/// The GNSS/INS receiver.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct GnssSpec {
+    /// How good it is.
+    pub profile: GnssProfile,
+}
+
+/// How good the receiver is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GnssProfile {
+    /// RTK fixed: centimetres, with correlated errors.
+    #[default]
+    RtkFixed,
+    /// The truth, with the latency of the real one.
+    Ideal,
+}
+
+/// The inertial measurement unit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ImuSpec {
+    /// How good it is.
+    pub profile: ImuProfile,
+}
+
+/// How good the inertial measurement unit is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ImuProfile {
+    /// Noise and biases of the data sheet.
+    #[default]
+    Datasheet,
+    /// The truth, with the latency of the real one.
+    Ideal,
+}
+
+/// `[operator]`: the person at the dashboard of the stack.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct OperatorSpec {
+    /// Presses RESET and START at the beginning. `false`: no one does, unless an event says so.
+    pub engage: bool,
+}
+
+impl Default for OperatorSpec {
+    fn default() -> Self {
+        OperatorSpec { engage: true }
+    }
+}
+
+/// `[[event]]`: when, and exactly one thing that happens then.
+///
+/// ```
+/// # let head = "schema = 1\nname = \"a\"\nvehicle = \"v\"\nmap = \"m\"\nduration_s = 60.0\n
+/// # start = { on = \"loop\" }\nreference = { path = \"loop\", speed_mps = [[0, 1], [9, 1]] }\n";
+/// # let text = format!("{head}{}", r#"
+/// [[event]]
+/// name = "tunnel"
+/// when = { station_m = 120.0 }
+/// gnss = { outage_s = 3.0 }            # satellites lost, the INS coasts
+///
+/// [[event]]
+/// when = { after = "tunnel", delay_s = 10.0 }
+/// gnss = { silence_s = 0.5 }           # the receiver sends nothing
+///
+/// [[event]]
+/// when = { time_s = 12.0 }
+/// bywire = { lose_commands_s = 0.5 }   # the command frames do not arrive
+///
+/// [[event]]
+/// when = { speed_above_mps = 5.0 }
+/// driver = { hold_wheel_deg = 90.0, torque_nm = 6.0, for_s = 1.5 }
+///
+/// [[event]]
+/// when = { speed_below_mps = 1.0 }
+/// driver = { brake_pct = 40.0, for_s = 2.0 }
+///
+/// [[event]]
+/// when = { time_s = 30.0 }
+/// planning = { estop = true }
+///
+/// [[event]]
+/// when = { time_s = 40.0 }
+/// pad = "reset"
+/// # "#);
+/// # skidpad_scenario::parse(&text, "a.toml").unwrap();
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EventSpec {
+    /// Name, for `after` of other events, for `[pass] events` and for the report.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 100))]
+    pub name: Option<String>,
+    /// When it happens; once.
+    pub when: WhenSpec,
+    /// The receiver fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gnss: Option<GnssFault>,
+    /// The by-wire system fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bywire: Option<BywireFault>,
+    /// The driver acts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub driver: Option<DriverAction>,
+    /// Planning acts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub planning: Option<PlanningAction>,
+    /// The operator presses a button.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pad: Option<Pad>,
+}
+
+/// When an event happens: exactly one of the keys, `delay_s` only with `after`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WhenSpec {
+    /// At this time, s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0, max = 3600.0))]
+    pub time_s: Option<f64>,
+    /// When the rear axle first reaches this station of the reference, m.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = -1e6, max = 1e6))]
+    pub station_m: Option<f64>,
+    /// When the speed is first above this, m/s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub speed_above_mps: Option<f64>,
+    /// When the speed first falls below this, after it has been above, m/s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 100.0))]
+    pub speed_below_mps: Option<f64>,
+    /// After the event of this name began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+    /// With `after`: how long after, s. Left out: at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0, max = 3600.0))]
+    pub delay_s: Option<f64>,
+}
+
+/// The receiver fails: exactly one of the keys.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GnssFault {
+    /// The satellites are lost for this long, s; the INS coasts on the IMU.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 3600.0))]
+    pub outage_s: Option<f64>,
+    /// The receiver sends nothing for this long, s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 3600.0))]
+    pub silence_s: Option<f64>,
+}
+
+/// The by-wire system fails.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BywireFault {
+    /// The command frames are lost for this long, s.
+    #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 3600.0))]
+    pub lose_commands_s: f64,
+}
+
+/// The driver acts for a while: at the wheel, on the pedals, with the selector, or several at once.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DriverAction {
+    /// Holds the steering wheel at this angle, deg, positive left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = -720.0, max = 720.0))]
+    pub hold_wheel_deg: Option<f64>,
+    /// With `hold_wheel_deg`: the largest torque of the hands, Nm. Left out: 10.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 100.0))]
+    pub torque_nm: Option<f64>,
+    /// Brake pedal, %.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub brake_pct: Option<f64>,
+    /// Accelerator pedal, %.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub throttle_pct: Option<f64>,
+    /// Moves the gear selector at the beginning of the action.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gear: Option<GearName>,
+    /// How long, s.
+    #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 3600.0))]
+    pub for_s: f64,
+}
+
+/// Planning acts.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlanningAction {
+    /// `true`: the trajectory demands an emergency stop from now on; `false`: no longer.
+    pub estop: bool,
+}
+
+/// A button of the dashboard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Pad {
+    /// Drive.
+    Start,
+    /// Clear an emergency stop.
+    Reset,
+    /// Hand back to the driver.
+    Stop,
+}
