@@ -18,9 +18,11 @@ pub struct EventInfo {
 /// reported under that name when it happens.
 pub const EVENTS: &[EventInfo] = &[
     EventInfo { name: "collision", meaning: "the hull touched a barrier or another body" },
-    EventInfo { name: "estop", meaning: "an emergency stop began" },
+    EventInfo { name: "estop", meaning: "the stack's control began an emergency stop" },
     EventInfo { name: "engaged", meaning: "the stack took control (COMPLETE_AUTO_DRIVE)" },
     EventInfo { name: "disengaged", meaning: "the stack lost control" },
+    EventInfo { name: "emergency_mode", meaning: "the stack's canbus went to EMERGENCY_MODE" },
+    EventInfo { name: "engage_failed", meaning: "the operator gave up pressing START" },
     EventInfo { name: "driver_override", meaning: "an ECU saw the driver act and stopped obeying" },
     EventInfo { name: "bywire_timeout", meaning: "an ECU missed its command frames and stopped obeying" },
     EventInfo { name: "bywire_fault", meaning: "an ECU reported a fault" },
@@ -324,6 +326,13 @@ mod tests {
             }
         }
         happened
+    }
+
+    #[test]
+    fn the_events_that_the_score_knows_have_a_meaning() {
+        for name in [skidpad_score::COLLISION_EVENT, skidpad_score::EMERGENCY_STOP_EVENT] {
+            assert!(EVENTS.iter().any(|event| event.name == name), "{name}");
+        }
     }
 
     #[test]

@@ -305,6 +305,8 @@ fn the_schemas_are_json_and_describe_every_key() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn random_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
         let _ = parse(&String::from_utf8_lossy(&bytes), "a.toml");
