@@ -10,22 +10,23 @@
 //! A command is followed in `Enabled` only.
 //!
 //! ```text
-//!                 rising EN, healthy                        EN = 0,
-//!            ┌───────────────────────────────┐       or no longer healthy
-//!            │                               ▼      ┌─────────────────┐
-//!     ┌──────┴───┐                      ┌───────────┴┐                │
-//!  ┌─▶│ Disabled │◀─────────────────────│  Enabled   │◀───────────┐   │
-//!  │  └──────────┘                      └──┬───────┬─┘            │   │
-//!  │     ▲     ▲                           │       │              │   │
-//!  │     │     └───────────────────────────┼───────┼──────────────┼───┘
-//!  │     │        no command for 100 ms    │       │ driver acts  │ rising EN, or
-//!  │     │ next                            │       │ for 50 ms,   │ CLEAR with EN = 1
-//!  │     │ command                         ▼       ▼ not IGNORE   │
-//!  │  ┌──┴───────┐ ◀─────────────────────── ┌────────────┐        │
-//!  │  │ TimedOut │      (TMOUT = 1)         │ Overridden ├────────┘
-//!  │  └──────────┘                          └─────┬──────┘ (OVERRIDE = 1, latched)
-//!  └──────────────────────────────────────────────┘
-//!                   CLEAR with EN = 0
+//!                        EN = 0, or no longer healthy
+//!           ┌───────────────────────────────────────────────────┐
+//!           ▼                                                   │
+//!    ┌────────────┐  rising EN, healthy                  ┌──────┴─────┐
+//!    │  Disabled  ├─────────────────────────────────────▶│  Enabled   │
+//!    └────────────┘                                      └─┬───┬──────┘
+//!      ▲       ▲                                           │   │    ▲
+//!      │       │ next command                              │   │    │ rising EN, or
+//!      │       │ (rising EN, healthy: Enabled)             │   │    │ CLEAR with EN = 1;
+//!      │  ┌────┴─────┐    no command for 100 ms            │   │    │ healthy
+//!      │  │ TimedOut │◀────────────────────────────────────┘   │    │
+//!      │  └──────────┘                         driver acts for │    │
+//!      │    TMOUT = 1                       50 ms, IGNORE = 0  ▼    │
+//!      │                                                 ┌──────────┴─┐
+//!      └─────────────────────────────────────────────────┤ Overridden │
+//!               CLEAR with EN = 0, or not healthy        └────────────┘
+//!                                                     OVERRIDE = 1, latched
 //! ```
 //!
 //! - *Rising EN* is EN = 1 in a command after EN = 0 in the command before; the first command of all counts as

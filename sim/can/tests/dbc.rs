@@ -209,6 +209,8 @@ fn the_lincoln_loads_with_all_its_messages() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn random_bytes_are_refused_or_read_but_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
         let _ = Dbc::parse_bytes(&bytes, "random.dbc");
