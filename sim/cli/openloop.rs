@@ -25,7 +25,8 @@ mod inputs;
 /// counter-clockwise) are those of the centre of the rear axle on the ground; velocities and accelerations
 /// are those of the same point in the body frame (x forward, y left), those with _cg of the centre of
 /// mass, and speed is negative backward. Roll is positive to the right, pitch positive nose down.
-/// Accelerations are those of the last millisecond, without gravity. Wheels are fl, fr, rl, rr.
+/// Accelerations are those of the motion, without gravity. Wheels are fl, fr, rl, rr; their slips
+/// are those the tyre feels (relaxation length included).
 #[derive(clap::Args)]
 #[command(after_help = HELP)]
 pub struct Args {
@@ -119,10 +120,11 @@ pub fn run(args: &Args) -> Result<Status, Failure> {
     let mut state = model.place(&mut ground, &environment, args.pose.0, args.speed, &inputs.at_step(0));
     let steps_per_row = u64::from(STEPS_HZ / args.rate);
     for step in 0..=inputs.steps() {
-        if step % steps_per_row == 0 {
-            out.write(row(inputs.time_s(step), &model, &state).as_bytes())?;
-        }
+        let now = step.is_multiple_of(steps_per_row).then(|| state.clone());
         model.step(&mut state, &inputs.at_step(step), &mut ground, &environment);
+        if let Some(now) = now {
+            out.write(row(inputs.time_s(step), &model, &now, &state).as_bytes())?;
+        }
     }
     out.finish()?;
     Ok(Status::Passed)
@@ -137,7 +139,7 @@ const WHEEL_COLUMNS: [&str; 8] = [
     "spin_{}_rps",
     "load_{}_n",
     "slip_ratio_{}",
-    "slip_angle_{}_rad",
+    "slip_tangent_{}",
     "force_long_{}_n",
     "force_lat_{}_n",
     "travel_{}_m",
@@ -156,15 +158,18 @@ fn header() -> String {
     text
 }
 
-fn row(time_s: f64, model: &VehicleModel, state: &VehicleState) -> String {
+/// The car at one instant: its motion is in `state`, the forces and accelerations of that instant in `next`,
+/// the state after the step that they cause.
+fn row(time_s: f64, model: &VehicleModel, state: &VehicleState, next: &VehicleState) -> String {
     let to_body = state.attitude.matrix().transpose();
     let axle = model.rear_axle_motion(state);
     let velocity = to_body * axle.velocity_mps;
-    let acceleration = to_body * axle.acceleration_mps2;
+    let acceleration = to_body * model.rear_axle_motion(next).acceleration_mps2;
     let velocity_cg = to_body * state.velocity_mps;
-    let acceleration_cg = to_body * state.acceleration_mps2;
+    let acceleration_cg = to_body * next.acceleration_mps2;
     let report = model.report(state);
-    let speed_mps = axle.velocity_mps.norm().copysign(velocity.x);
+    // Along the ground: the springs' heave is no speed.
+    let speed_mps = (velocity.x * velocity.x + velocity.y * velocity.y).sqrt().copysign(velocity.x);
     let mut row = Row(String::with_capacity(700));
     row.numbers([time_s]);
     row.numbers(axle.position_m.iter().copied());
@@ -176,13 +181,13 @@ fn row(time_s: f64, model: &VehicleModel, state: &VehicleState) -> String {
     row.text(gear_name(report.gear));
     row.numbers([report.wheel_torque_nm, report.brake_torque_actual_nm, report.engine_rpm]);
     row.numbers(state.corners.map(|corner| corner.spin_rps));
-    row.numbers(state.corners.map(|corner| corner.load_n));
-    row.numbers(state.corners.map(|corner| corner.slip_ratio));
-    row.numbers(state.corners.map(|corner| corner.slip_angle_rad));
-    row.numbers(state.corners.map(|corner| corner.forces.fx_n));
-    row.numbers(state.corners.map(|corner| corner.forces.fy_n));
+    row.numbers(next.corners.map(|corner| corner.load_n));
+    row.numbers(next.corners.map(|corner| corner.slip_ratio));
+    row.numbers(next.corners.map(|corner| corner.slip_tangent));
+    row.numbers(next.corners.map(|corner| corner.forces.fx_n));
+    row.numbers(next.corners.map(|corner| corner.forces.fy_n));
     row.numbers(state.corners.map(|corner| corner.travel_m));
-    row.numbers(state.corners.map(|corner| corner.steer_rad));
+    row.numbers(next.corners.map(|corner| corner.steer_rad));
     row.0.push('\n');
     row.0
 }

@@ -188,11 +188,16 @@ fn columns(header: &str) -> Result<Vec<usize>, Wrong> {
 fn row(line: &str, number: usize, places: &[usize]) -> Result<Row, Wrong> {
     let mut row =
         Row { time_s: 0.0, throttle_pct: 0.0, brake_pct: 0.0, steering_wheel_deg: 0.0, gear: Gear::Park };
-    let mut count = 0;
-    for (at, field) in fields(line) {
+    let count = fields(line).count();
+    if count < places.len() {
+        let end = line.chars().count() + 1;
+        let message = format!("expected {} values, got {count}: the line is cut off", places.len());
+        return Err(Wrong::at(number, end, message));
+    }
+    for (index, (at, field)) in fields(line).enumerate() {
         let wrong = |message: String| Wrong::at(number, at, message);
-        let Some(place) = places.get(count) else {
-            return Err(wrong(format!("expected {} values, got more", places.len())));
+        let Some(place) = places.get(index) else {
+            return Err(wrong(format!("expected {} values, got {count}", places.len())));
         };
         let value = |low: f64, high: f64| number_in(field, COLUMNS[*place], low, high).map_err(wrong);
         match place {
@@ -202,12 +207,6 @@ fn row(line: &str, number: usize, places: &[usize]) -> Result<Row, Wrong> {
             3 => row.steering_wheel_deg = value(-2000.0, 2000.0)?,
             _ => row.gear = gear(field).map_err(wrong)?,
         }
-        count += 1;
-    }
-    if count < places.len() {
-        let end = line.chars().count() + 1;
-        let message = format!("expected {} values, got {count}: the line is cut off", places.len());
-        return Err(Wrong::at(number, end, message));
     }
     Ok(row)
 }
@@ -275,7 +274,7 @@ mod tests {
         assert!(row("1,0,0,0,forward").2.contains("expected park, reverse"));
         assert_eq!(row("1,0,0").0, 3);
         assert!(row("1,0,0").2.contains("cut off"));
-        assert!(row("1,0,0,0,drive,5").2.contains("got more"));
+        assert!(row("1,0,0,0,drive,5").2.contains("expected 5 values, got 6"));
         assert!(row("0,0,0,0,drive").2.contains("after the row before"));
     }
 }
