@@ -517,7 +517,7 @@ fn a_shift_in_progress_is_finished_first() {
     bench.bywire.receive(now, &bench.frame("GearCommand", &[("GearCommand", 2.0)]));
     // The plant still reports drive.
     assert_eq!(bench.bywire.update(SimTime::from_ms(2), &plant, &bench.driver).gear, Gear::Neutral);
-    let last = bench.bywire.events().last().unwrap().kind;
+    let last = bench.bywire.events().next_back().unwrap().kind;
     assert_eq!(last, EventKind::GearRejected { asked: Gear::Reverse, reason: GearReject::ShiftInProgress });
     bench.plant.gear = Gear::Neutral;
     assert_eq!(bench.bywire.update(SimTime::from_ms(3), &bench.plant, &bench.driver).gear, Gear::Reverse);
@@ -623,6 +623,25 @@ fn parameters_out_of_range_are_refused_by_name() {
     let bad = ByWireParams { tyre_pressure_kpa: [240.0, 240.0, -1.0, 240.0], ..ByWireParams::default() };
     assert!(ByWire::new(&dbc, &bad).unwrap_err().to_string().contains("tyre_pressure_kpa[2]"));
     assert_eq!(ByWireParams::default().validate(), Ok(()));
+}
+
+#[test]
+fn a_vehicle_file_may_leave_keys_out_but_not_invent_any() {
+    use serde::Deserialize;
+    use serde::de::value::{Error, MapDeserializer};
+    let read = |key: &'static str| {
+        ByWireParams::deserialize(MapDeserializer::<_, Error>::new([(key, 12.5)].into_iter()))
+    };
+    let params = read("brake_rest_pct").unwrap();
+    assert_eq!(params, ByWireParams { brake_rest_pct: 12.5, ..ByWireParams::default() });
+    assert!(
+        read("brake_rest")
+            .unwrap_err()
+            .to_string()
+            .starts_with("unknown field `brake_rest`, expected one of")
+    );
+    let schema = schemars::schema_for!(ByWireParams);
+    assert_eq!(schema.get("additionalProperties"), Some(&false.into()));
 }
 
 #[test]
