@@ -1,1 +1,36 @@
 //! One simulation: owns the world, the car and the stack, and advances time tick by tick.
+//!
+//! Free of I/O and clocks: a run is a function of the loaded scenario and the seed. One tick is 1 ms, in
+//! this order:
+//!
+//! 1. due events and faults of the scenario act;
+//! 2. CAN frames that have arrived reach the by-wire ECUs and the stack's canbus;
+//! 3. the ECUs ask the actuators, contacts resolve, and the vehicle steps to the present instant;
+//! 4. the sensors see the truth of this instant; what they have sent arrives at the driver when its latency is over;
+//! 5. the ECUs send their periodic reports;
+//! 6. the seats whose timers are due run on the messages that have arrived;
+//! 7. the score and the recorders observe, every 10 ms.
+//!
+//! ```no_run
+//! use skidpad_engine::{RunOptions, Simulation};
+//! use skidpad_scenario::Library;
+//! use std::path::Path;
+//!
+//! let mut library = Library::locate(None)?;
+//! let scenario = library.load(Path::new("scenarios/skid_pad/left.toml"))?;
+//! let simulation = Simulation::new(&scenario, &RunOptions::default())?;
+//! let outcome = simulation.run(|_sample| (), || false).expect("not stopped");
+//! println!("{:.3} m rms", outcome.metrics.lateral_error_rms_m);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod car;
+mod observer;
+mod operator;
+mod replay;
+mod simulation;
+mod stack;
+mod trace;
+
+pub use simulation::{EPOCH_UNIX_S, Outcome, RunEvent, RunOptions, SetupError, Simulation, TICK};
+pub use trace::TraceSample;

@@ -10,6 +10,9 @@ use crate::overrides;
 use crate::parse::read;
 use crate::reference::{recording_anchor, recording_reference};
 use crate::spec::{ReferenceSpec, Scenario, StackSpec, StartSpec};
+use crate::structure;
+use schemars::schema_for;
+use skidpad_bywire::ByWireParams;
 use skidpad_can::Dbc;
 use skidpad_geo::{MapFrame, Path as RoadPath, UtmZone, wrap_angle};
 use skidpad_score::{PassLimits, Reference, SpeedProfile};
@@ -58,6 +61,8 @@ pub struct VehicleFiles {
     pub params: VehicleParams,
     /// The CAN layout of `bywire.dbc`.
     pub dbc: Dbc,
+    /// The by-wire ECUs of `bywire.toml`.
+    pub bywire: ByWireParams,
     /// Text of `control.toml`; `None` if there is no such file.
     pub control_toml: Option<String>,
     /// The parameters in it.
@@ -494,6 +499,7 @@ impl VehicleFiles {
         let dbc = Dbc::parse(&dbc_text, &show(&file("bywire.dbc"))).map_err(|error| {
             LoadError::at(&error.file, error.line as usize, error.column as usize, error.message)
         })?;
+        let bywire = read_bywire(&file("bywire.toml"))?;
         let optional = |name: &str| match file(name).exists() {
             true => read_text(&file(name), MAX_FILE_BYTES).map(Some),
             false => Ok(None),
@@ -517,11 +523,24 @@ impl VehicleFiles {
             vehicle_toml,
             params,
             dbc,
+            bywire,
             control_toml,
             control,
             calibration,
         })
     }
+}
+
+fn read_bywire(file: &Path) -> Result<ByWireParams, LoadError> {
+    let (text, name) = (read_text(file, MAX_FILE_BYTES)?, show(file));
+    let document = Document::parse(&text, &name)?;
+    let mut problems = Problems::new(&name, &text);
+    structure::check(&document.root, &schema_for!(ByWireParams).to_value(), &mut problems);
+    problems.finish()?;
+    let params: ByWireParams =
+        toml::from_str(&text).map_err(|error| LoadError::whole(file, error.message().trim()))?;
+    params.validate().map_err(|error| LoadError::whole(file, error.to_string()))?;
+    Ok(params)
 }
 
 fn read_map(dir: &Path) -> Result<Map, LoadError> {

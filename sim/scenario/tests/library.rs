@@ -179,6 +179,7 @@ fn broken_files_of_a_vehicle_or_map_are_told_in_those_files() {
     };
     wrong("vehicles/lincoln_mkz/vehicle.toml", "schema = ");
     wrong("vehicles/lincoln_mkz/bywire.dbc", "BO_ banana");
+    wrong("vehicles/lincoln_mkz/bywire.toml", "command_timeot_s = 0.1");
     wrong("vehicles/lincoln_mkz/control.toml", "speed = 1");
     wrong("vehicles/lincoln_mkz/calibration.csv", "a,b\n1");
     wrong("maps/proving_ground/map.toml", "schema = 1\ntitle = 5");

@@ -1,0 +1,187 @@
+//! The car: vehicle model on the map, collisions, by-wire ECUs, and the driver in the seat.
+
+use nalgebra::Vector3;
+use skidpad_bywire::{ByWire, DriverInput, Event as ByWireEvent, Hands};
+use skidpad_can::Frame;
+use skidpad_geo::normal_gravity_mps2;
+use skidpad_kernel::SimTime;
+use skidpad_scenario::{HoldWheel, LoadedScenario};
+use skidpad_sensors::Truth;
+use skidpad_vehicle::{
+    ActuatorDemand, Environment, Gear, HullParams, PlantReport, PointMotion, SteeringDemand, VehicleModel,
+    VehicleState,
+};
+use skidpad_world::{ContactWorld, Hull, HullMotion, MapGround};
+use std::time::Duration;
+
+/// Step of the vehicle, s.
+pub(crate) const STEP_S: f64 = 1e-3;
+/// Friction between sheet metal and a barrier, and restitution of a crash.
+const HULL_FRICTION: f64 = 0.3;
+const HULL_RESTITUTION: f64 = 0.1;
+/// A contact after so long without one is a new collision.
+const COLLISION_GAP: Duration = Duration::from_millis(500);
+
+pub(crate) struct Car {
+    pub(crate) model: VehicleModel,
+    pub(crate) state: VehicleState,
+    pub(crate) plant: PlantReport,
+    ground: MapGround,
+    environment: Environment,
+    bywire: ByWire,
+    contacts: ContactWorld,
+    last_contact: Option<SimTime>,
+}
+
+/// A new collision.
+pub(crate) struct Collision {
+    pub(crate) detail: String,
+}
+
+impl Car {
+    /// The car of `scenario` at its start, with `driver` in the seat.
+    pub(crate) fn new(scenario: &LoadedScenario, gear: Gear, driver: &DriverInput) -> Result<Self, String> {
+        let vehicle = &scenario.vehicle;
+        let model = VehicleModel::new(&vehicle.params, STEP_S);
+        let mut bywire = ByWire::new(&vehicle.dbc, &vehicle.bywire).map_err(|error| error.to_string())?;
+        bywire.start_in_gear(gear);
+        let mut ground = scenario.map.ground();
+        let anchor = scenario.frame.enu.anchor();
+        let environment = Environment {
+            gravity_mps2: normal_gravity_mps2(anchor.lat_deg, anchor.height_m),
+            wind_mps: [0.0; 3],
+        };
+        let demand = ActuatorDemand {
+            throttle_pct: driver.throttle_pct.max(vehicle.bywire.throttle_rest_pct),
+            brake_pct: driver.brake_pct.max(vehicle.bywire.brake_rest_pct),
+            steering: SteeringDemand::Servo { angle_rad: 0.0, rate_limit_rps: 0.0 },
+            gear,
+            parking_brake: driver.parking_brake,
+        };
+        let start = &scenario.start;
+        let pose = [start.x_m, start.y_m, start.heading_rad];
+        let state = model.place(&mut ground, &environment, pose, start.speed_mps, &demand);
+        let contacts = ContactWorld::new(&scenario.map, hull(&model, &vehicle.params.hull));
+        let plant = model.report(&state);
+        Ok(Car { model, state, plant, ground, environment, bywire, contacts, last_contact: None })
+    }
+
+    pub(crate) fn receive(&mut self, now: SimTime, frame: &Frame) {
+        self.bywire.receive(now, frame);
+    }
+
+    /// To the instant `now`, one step after the last.
+    pub(crate) fn step(&mut self, now: SimTime, driver: &DriverInput) -> Option<Collision> {
+        let demand = self.bywire.update(now, &self.plant, driver);
+        let collision = self.collide(now);
+        self.model.step(&mut self.state, &demand, &mut self.ground, &self.environment);
+        self.plant = self.model.report(&self.state);
+        collision
+    }
+
+    fn collide(&mut self, now: SimTime) -> Option<Collision> {
+        let rotation = self.state.attitude.matrix();
+        let motion = HullMotion {
+            position_m: self.state.position_m.into(),
+            orientation: self.state.attitude.0,
+            velocity_mps: self.state.velocity_mps.into(),
+            angular_velocity_rps: (rotation * self.state.rate_rps).into(),
+        };
+        if !self.contacts.nearby(&motion) {
+            return None;
+        }
+        let impact = self.contacts.step(&motion, STEP_S)?;
+        let angular = rotation.transpose() * Vector3::from(impact.delta_angular_velocity_rps);
+        self.state.apply_velocity_change(Vector3::from(impact.delta_velocity_mps), angular);
+        self.state.position_m += Vector3::from(impact.push_out_m);
+        let is_new = self.last_contact.is_none_or(|last| now > last + COLLISION_GAP);
+        self.last_contact = Some(now);
+        is_new.then(|| {
+            let speed = Vector3::from(motion.velocity_mps).norm();
+            Collision { detail: format!("hit {} at {speed:.1} m/s", impact.other) }
+        })
+    }
+
+    pub(crate) fn transmit(&mut self, now: SimTime, mut send: impl FnMut(Frame)) {
+        self.bywire.transmit(now, &self.plant, &mut send);
+    }
+
+    pub(crate) fn bywire_events(&mut self) -> impl Iterator<Item = ByWireEvent> + '_ {
+        self.bywire.events()
+    }
+
+    pub(crate) fn rear_axle(&self) -> PointMotion {
+        self.model.rear_axle_motion(&self.state)
+    }
+
+    /// What the sensors see.
+    pub(crate) fn truth(&self) -> Truth {
+        let at = self.rear_axle();
+        Truth {
+            position_enu_m: at.position_m.into(),
+            quaternion_wxyz: self.state.attitude.0,
+            velocity_enu_mps: at.velocity_mps.into(),
+            body_rate_rps: self.state.rate_rps.into(),
+        }
+    }
+}
+
+fn hull(model: &VehicleModel, params: &HullParams) -> Hull {
+    let cg = model.cg_from_rear_axle_m();
+    let inertia = model.inertia_kgm2();
+    Hull {
+        size_m: [params.front_m + params.rear_m, params.width_m, params.height_m - params.clearance_m],
+        centre_m: [
+            0.5 * (params.front_m - params.rear_m) - cg.x,
+            0.0,
+            0.5 * (params.clearance_m + params.height_m) - cg.z,
+        ],
+        mass_kg: model.mass_kg(),
+        inertia_kgm2: std::array::from_fn(|row| std::array::from_fn(|column| inertia[(row, column)])),
+        friction: HULL_FRICTION,
+        restitution: HULL_RESTITUTION,
+    }
+}
+
+/// The driver's hands and feet: what the scenario's events make them do, for as long as they say.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Driver {
+    wheel: Option<(SimTime, HoldWheel)>,
+    brake: Option<(SimTime, f64)>,
+    throttle: Option<(SimTime, f64)>,
+    gear: Option<Gear>,
+}
+
+impl Driver {
+    pub(crate) fn hold_wheel(&mut self, until: SimTime, wheel: HoldWheel) {
+        self.wheel = Some((until, wheel));
+    }
+
+    pub(crate) fn brake(&mut self, until: SimTime, pedal_pct: f64) {
+        self.brake = Some((until, pedal_pct));
+    }
+
+    pub(crate) fn throttle(&mut self, until: SimTime, pedal_pct: f64) {
+        self.throttle = Some((until, pedal_pct));
+    }
+
+    pub(crate) fn shift(&mut self, gear: Gear) {
+        self.gear = Some(gear);
+    }
+
+    /// Hands and feet at `now`; `foot_on_brake_pct` is what the driver does while no event says otherwise.
+    pub(crate) fn input(&self, now: SimTime, foot_on_brake_pct: f64) -> DriverInput {
+        let pedal = |held: Option<(SimTime, f64)>| held.filter(|(until, _)| now < *until).map(|(_, pct)| pct);
+        let hands = self.wheel.filter(|(until, _)| now < *until);
+        DriverInput {
+            throttle_pct: pedal(self.throttle).unwrap_or(0.0),
+            brake_pct: pedal(self.brake).unwrap_or(foot_on_brake_pct),
+            hands: hands.map_or(Hands::Off, |(_, wheel)| Hands::Hold {
+                angle_rad: wheel.angle_rad,
+                max_torque_nm: wheel.torque_nm,
+            }),
+            gear: self.gear,
+            ..DriverInput::default()
+        }
+    }
+}

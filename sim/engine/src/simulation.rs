@@ -1,0 +1,364 @@
+use crate::car::{Car, Driver};
+use crate::observer::Observer;
+use crate::operator::Operator;
+use crate::replay::recording_of;
+use crate::stack::Stack;
+use crate::trace::TraceSample;
+use skidpad_bywire::EventKind;
+use skidpad_can::{Bus, NodeId};
+use skidpad_kernel::{Periodic, SimTime};
+use skidpad_msgs::apollo::canbus::chassis::DrivingMode;
+use skidpad_msgs::apollo::control::DrivingAction;
+use skidpad_scenario::{Action, GnssProfile, ImuProfile, LoadedScenario, Pad, Schedule};
+use skidpad_score::{Metrics, Verdict, verdict};
+use skidpad_sensors::{ImuParams, Receiver, ReceiverParams};
+use skidpad_stack::planning::{Planning, PlanningConf};
+use skidpad_vehicle::Gear;
+use std::time::Duration;
+
+/// One tick.
+pub const TICK: Duration = Duration::from_millis(1);
+/// Unix time of the start of every run, s: 14 July 2017, 02:40 UTC. A constant, so that stamps in messages
+/// are the same in every run.
+pub const EPOCH_UNIX_S: f64 = 1_500_000_000.0;
+
+/// Time between two samples of score and trace.
+const SAMPLE_PERIOD: Duration = Duration::from_millis(10);
+/// The car's by-wire bus.
+const BIT_RATE: u32 = 500_000;
+/// Brake pedal under the foot of a driver who holds the car, %.
+const HOLDING_BRAKE_PCT: f64 = 30.0;
+/// A car slower than this is held by the driver until the stack takes over, m/s.
+const HELD_BELOW_MPS: f64 = 0.5;
+const COMPUTER: NodeId = NodeId(0);
+const CAR: NodeId = NodeId(1);
+/// Frames that carry commands to the car.
+const COMMAND_IDS: [u16; 5] = [0x60, 0x62, 0x64, 0x66, 0x68];
+
+/// What a caller may change about a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RunOptions {
+    /// Replaces the seed of the scenario.
+    pub seed: Option<u64>,
+}
+
+/// A scenario that cannot run: what is wrong with it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{file}: {message}")]
+pub struct SetupError {
+    /// The scenario's file.
+    pub file: String,
+    /// What was wrong, what was expected.
+    pub message: String,
+}
+
+/// Something that happened in a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunEvent {
+    /// When, s since the start of the run.
+    pub time_s: f64,
+    /// Its name, as in `[pass] events`.
+    pub name: String,
+    /// More about it, for people.
+    pub detail: String,
+}
+
+/// What a finished run leaves behind.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// What was measured.
+    pub metrics: Metrics,
+    /// The limits held against it.
+    pub verdict: Verdict,
+    /// What happened.
+    pub events: Vec<RunEvent>,
+    /// SHA-256 of the true trajectory of every tick.
+    pub truth_hash: String,
+    /// Length of the run, s.
+    pub simulated_s: f64,
+    /// Seed of the noise.
+    pub seed: u64,
+}
+
+/// One run of one scenario.
+pub struct Simulation {
+    scenario: LoadedScenario,
+    seed: u64,
+    now: SimTime,
+    end: SimTime,
+    schedule: Schedule,
+    driver: Driver,
+    /// The driver holds the standing car until the stack takes over.
+    holds_car: bool,
+    car: Car,
+    bus: Bus,
+    receiver: Receiver,
+    stack: Stack,
+    observer: Observer,
+    sampling: Periodic,
+    estop: bool,
+}
+
+impl Simulation {
+    /// Sets everything up for the first tick.
+    ///
+    /// # Errors
+    /// [`SetupError`] if a part refuses its parameters, or the reference cannot be driven.
+    pub fn new(scenario: &LoadedScenario, options: &RunOptions) -> Result<Self, SetupError> {
+        let fail = |message: String| SetupError { file: scenario.file.display().to_string(), message };
+        let spec = &scenario.scenario;
+        let seed = options.seed.unwrap_or(spec.seed);
+
+        let recording = match (&scenario.recording, &scenario.reference) {
+            (Some(recording), _) => Some(recording.as_ref().clone()),
+            (None, Some(reference)) => Some(
+                recording_of(reference, &scenario.frame).map_err(|e| fail(format!("[reference]: {e}")))?,
+            ),
+            (None, None) => None,
+        };
+        let planning = recording
+            .map(|recording| Planning::new(recording, PlanningConf::default()))
+            .transpose()
+            .map_err(|error| fail(error.to_string()))?;
+        let operator = Operator::new(spec.operator.engage, planning.is_some());
+        let stack = Stack::new(
+            EPOCH_UNIX_S,
+            scenario.frame.utm,
+            planning,
+            scenario.control.as_ref().clone(),
+            scenario.calibration.as_ref().clone(),
+            operator,
+        );
+
+        let holds_car = spec.operator.engage && scenario.start.speed_mps.abs() < HELD_BELOW_MPS;
+        let driver = Driver::default();
+        let foot_pct = if holds_car { HOLDING_BRAKE_PCT } else { 0.0 };
+        let gear = scenario.start.gear.unwrap_or(start_gear(scenario.start.speed_mps, spec.operator.engage));
+        let car = Car::new(scenario, gear, &driver.input(SimTime::ZERO, foot_pct)).map_err(&fail)?;
+
+        let (receiver, imu) = sensor_params(scenario);
+        let receiver = Receiver::new(receiver, imu, &scenario.frame.enu, EPOCH_UNIX_S, seed)
+            .map_err(|error| fail(error.to_string()))?;
+        Ok(Simulation {
+            seed,
+            now: SimTime::ZERO,
+            end: SimTime::from_s(spec.duration_s),
+            schedule: Schedule::new(&scenario.events),
+            driver,
+            holds_car,
+            car,
+            bus: Bus::new(BIT_RATE),
+            receiver,
+            stack,
+            observer: Observer::new(EPOCH_UNIX_S, scenario.frame, scenario.reference.clone()),
+            sampling: Periodic::new(SAMPLE_PERIOD, Duration::ZERO),
+            estop: false,
+            scenario: scenario.clone(),
+        })
+    }
+
+    /// The instant of the next tick.
+    pub fn now(&self) -> SimTime {
+        self.now
+    }
+
+    /// True once the last tick has been taken.
+    pub fn is_finished(&self) -> bool {
+        self.now > self.end
+    }
+
+    /// Takes one tick; the sample of this instant if one was due.
+    pub fn step(&mut self) -> Option<TraceSample> {
+        let now = self.now;
+        self.act(now);
+        self.deliver_frames(now);
+        self.move_car(now);
+        self.sense(now);
+        self.report_frames(now);
+        self.run_seats(now);
+        self.observer.hash(&self.car);
+        let sample = self.sampling.due(now).then(|| self.observer.sample(now, &self.car, &self.stack));
+        self.now += TICK;
+        sample
+    }
+
+    /// Runs to the end, handing each sample to `on_sample`; `None` if `stop` said so on the way (asked ten
+    /// times a simulated second).
+    pub fn run(
+        mut self,
+        mut on_sample: impl FnMut(&TraceSample),
+        stop: impl Fn() -> bool,
+    ) -> Option<Outcome> {
+        let mut asking = Periodic::new(Duration::from_millis(100), Duration::ZERO);
+        while !self.is_finished() {
+            if asking.due(self.now) && stop() {
+                return None;
+            }
+            if let Some(sample) = self.step() {
+                on_sample(&sample);
+            }
+        }
+        Some(self.finish())
+    }
+
+    /// The result of the ticks so far.
+    pub fn finish(self) -> Outcome {
+        let simulated_s = (self.now - TICK).as_s();
+        let (metrics, events, truth_hash) = self.observer.finish();
+        let names: Vec<(f64, &str)> =
+            events.iter().map(|event| (event.time_s, event.name.as_str())).collect();
+        let verdict = verdict(&metrics, &self.scenario.scenario.pass, &names);
+        Outcome { metrics, verdict, events, truth_hash, simulated_s, seed: self.seed }
+    }
+
+    /// 1. Due events act.
+    fn act(&mut self, now: SimTime) {
+        let speed_mps = self.car.plant.wheel_speed_mps.abs();
+        while let Some(index) = self.schedule.due(now.as_s(), self.observer.errors.station_m, speed_mps) {
+            let event = &self.scenario.events[index];
+            if let Some(name) = &event.name {
+                self.observer.event(now, name.clone(), "");
+            }
+            match event.action {
+                Action::GnssOutage { for_s } => {
+                    self.receiver.begin_outage(now, Duration::from_secs_f64(for_s));
+                    self.observer.event(now, "gnss_outage", format!("satellites lost for {for_s} s"));
+                }
+                Action::GnssSilence { for_s } => {
+                    self.receiver.silence(now, Duration::from_secs_f64(for_s));
+                    self.observer.event(now, "gnss_silence", format!("receiver silent for {for_s} s"));
+                }
+                Action::LoseCommands { for_s } => {
+                    self.bus.drop_until(&COMMAND_IDS, now + Duration::from_secs_f64(for_s));
+                }
+                Action::Driver { wheel, brake_pct, throttle_pct, gear, for_s } => {
+                    let until = now + Duration::from_secs_f64(for_s);
+                    if let Some(wheel) = wheel {
+                        self.driver.hold_wheel(until, wheel);
+                    }
+                    if brake_pct > 0.0 {
+                        self.driver.brake(until, brake_pct);
+                    }
+                    if throttle_pct > 0.0 {
+                        self.driver.throttle(until, throttle_pct);
+                    }
+                    if let Some(gear) = gear {
+                        self.driver.shift(gear.into());
+                    }
+                }
+                Action::PlanningEstop(estop) => self.stack.set_planning_estop(estop),
+                Action::Pad(pad) => self.stack.press(
+                    now,
+                    match pad {
+                        Pad::Start => DrivingAction::Start,
+                        Pad::Reset => DrivingAction::Reset,
+                        Pad::Stop => DrivingAction::Stop,
+                    },
+                ),
+            }
+        }
+    }
+
+    /// 2. Frames that have crossed the bus arrive at both ends.
+    fn deliver_frames(&mut self, now: SimTime) {
+        while let Some(delivery) = self.bus.poll(now) {
+            if delivery.reaches(CAR) {
+                self.car.receive(now, &delivery.frame);
+            }
+            if delivery.reaches(COMPUTER) {
+                self.stack.on_frame(&delivery.frame);
+            }
+        }
+    }
+
+    /// 3. ECUs and vehicle; the first tick shows the car as it was placed.
+    fn move_car(&mut self, now: SimTime) {
+        if now == SimTime::ZERO {
+            return;
+        }
+        let foot_pct =
+            if self.holds_car && self.stack.operator().foot_on_brake() { HOLDING_BRAKE_PCT } else { 0.0 };
+        if let Some(collision) = self.car.step(now, &self.driver.input(now, foot_pct)) {
+            self.observer.event(now, "collision", collision.detail);
+        }
+        for event in self.car.bywire_events() {
+            let name = match event.kind {
+                EventKind::Override => "driver_override",
+                EventKind::Timeout => "bywire_timeout",
+                EventKind::Fault(_) | EventKind::Watchdog(_) => "bywire_fault",
+                _ => continue,
+            };
+            self.observer.event(event.time, name, event.subsystem.to_string());
+        }
+    }
+
+    /// 4. Sensors.
+    fn sense(&mut self, now: SimTime) {
+        self.receiver.observe(now, &self.car.truth());
+        while let Some(output) = self.receiver.poll(now) {
+            self.stack.on_receiver(&output.inspvas, &output.corrimudatas);
+        }
+    }
+
+    /// 5. ECUs report.
+    fn report_frames(&mut self, now: SimTime) {
+        let bus = &mut self.bus;
+        self.car.transmit(now, |frame| bus.send(now, CAR, frame));
+    }
+
+    /// 6. Seats.
+    fn run_seats(&mut self, now: SimTime) {
+        let bus = &mut self.bus;
+        let gave_up = self.stack.operator().gave_up();
+        self.stack.tick(now, |frame| bus.send(now, COMPUTER, frame));
+        if self.stack.operator().gave_up() && !gave_up {
+            self.observer.event(
+                now,
+                "engage_failed",
+                "the stack did not take over after five presses of START",
+            );
+        }
+        for change in self.stack.drain_mode_changes() {
+            let name = match (change.from, change.to) {
+                (_, DrivingMode::CompleteAutoDrive) => "engaged",
+                (_, DrivingMode::EmergencyMode) => "emergency_mode",
+                (DrivingMode::CompleteAutoDrive, _) => "disengaged",
+                _ => continue,
+            };
+            self.observer.event(now, name, change.cause.to_string());
+            if change.from == DrivingMode::CompleteAutoDrive && name != "disengaged" {
+                self.observer.event(now, "disengaged", change.cause.to_string());
+            }
+        }
+        // Control holds an emergency stop from its start until the first RESET; only later ones are news.
+        let engaged = self.stack.driving_mode() == DrivingMode::CompleteAutoDrive;
+        let estop = self.stack.is_estop() && (engaged || self.estop);
+        if estop && !self.estop {
+            self.observer.event(now, "estop", "control latched an emergency stop");
+        }
+        self.estop = estop;
+    }
+}
+
+fn start_gear(speed_mps: f64, engage: bool) -> Gear {
+    if speed_mps < 0.0 {
+        Gear::Reverse
+    } else if engage || speed_mps > 0.0 {
+        Gear::Drive
+    } else {
+        Gear::Park
+    }
+}
+
+fn sensor_params(scenario: &LoadedScenario) -> (ReceiverParams, ImuParams) {
+    let sensors = &scenario.scenario.sensors;
+    let receiver = match sensors.gnss.profile {
+        GnssProfile::RtkFixed => ReceiverParams::rtk_fixed(),
+        GnssProfile::Ideal => ReceiverParams::ideal(),
+    };
+    let imu = match sensors.imu.profile {
+        ImuProfile::Datasheet => ImuParams::datasheet(),
+        ImuProfile::Ideal => ImuParams::ideal(),
+    };
+    (receiver, imu)
+}
