@@ -1,6 +1,6 @@
 //! `skidpad calibrate`: the open-loop pedal sweeps.
 
-use crate::output::OutFile;
+use crate::output::write_file;
 use crate::status::{Failure, Status};
 use crate::vehicle;
 use skidpad_vehicle::VehicleModel;
@@ -44,9 +44,7 @@ const STEP_S: f64 = 1e-3;
 /// Runs the subcommand.
 pub fn run(args: &Args) -> Result<Status, Failure> {
     let model = VehicleModel::new(&vehicle::load(&args.vehicle)?, STEP_S);
-    let mut out = OutFile::create(&args.out)?;
-    out.write(table(&model).as_bytes())?;
-    out.finish()?;
+    write_file(&args.out, &table(&model))?;
     Ok(Status::Passed)
 }
 

@@ -1,8 +1,14 @@
 //! The `skidpad` command: parses the arguments, calls the subcommand, turns its end into an exit status.
 
 mod calibrate;
+mod check;
+mod input;
+mod interrupt;
+mod list;
 mod openloop;
 mod output;
+mod run;
+mod schema;
 mod status;
 mod vehicle;
 
@@ -27,6 +33,9 @@ struct Cli {
 const HELP: &str = "\
 Examples:
   skidpad                                   run every scenario of scenarios/
+  skidpad run scenarios/braking --out out   run one folder of them, results in out/
+  skidpad list                              scenarios, vehicles and maps
+  skidpad check my_scenario.toml            find mistakes without running
   skidpad openloop --vehicle lincoln_mkz --inputs pedals.csv --out drive.csv
   skidpad help openloop                     the manual page of a subcommand
 
@@ -40,14 +49,18 @@ Exit status:
 
 #[derive(Subcommand)]
 enum Command {
+    Run(run::Args),
+    Check(check::Args),
+    List(list::Args),
+    Schema(schema::Args),
     Openloop(openloop::Args),
     Calibrate(calibrate::Args),
 }
 
 fn main() -> ExitCode {
     // clap leaves by itself: 0 after --help and --version, 2 after a wrong argument.
-    let cli = Cli::parse();
-    let ended = std::panic::catch_unwind(|| run(cli)).unwrap_or_else(|_| {
+    let command = Cli::parse().command.unwrap_or_else(|| Command::Run(run::Args::default()));
+    let ended = std::panic::catch_unwind(|| run(&command)).unwrap_or_else(|_| {
         Err(Failure::new(Status::Internal, "this is a bug in Skidpad; please report the message above"))
     });
     match ended {
@@ -59,10 +72,13 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> Result<Status, Failure> {
-    match cli.command {
-        None => Err(Failure::usage("no subcommand")),
-        Some(Command::Openloop(args)) => openloop::run(&args),
-        Some(Command::Calibrate(args)) => calibrate::run(&args),
+fn run(command: &Command) -> Result<Status, Failure> {
+    match command {
+        Command::Run(args) => run::run(args),
+        Command::Check(args) => check::run(args),
+        Command::List(args) => list::run(args),
+        Command::Schema(args) => schema::run(args),
+        Command::Openloop(args) => openloop::run(args),
+        Command::Calibrate(args) => calibrate::run(args),
     }
 }

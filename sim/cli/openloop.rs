@@ -112,7 +112,7 @@ pub fn run(args: &Args) -> Result<Status, Failure> {
     let model = VehicleModel::new(&vehicle::load(&args.vehicle)?, 1.0 / f64::from(STEPS_HZ));
     let inputs = Inputs::read(&args.inputs)?;
     let mut out = OutFile::create(&args.out)?;
-    out.write(header().as_bytes())?;
+    out.add(&header())?;
 
     let environment = Environment::default();
     let mut ground = FlatGround::LEVEL;
@@ -123,7 +123,7 @@ pub fn run(args: &Args) -> Result<Status, Failure> {
         let now = step.is_multiple_of(steps_per_row).then(|| state.clone());
         model.step(&mut state, &inputs.at_step(step), &mut ground, &environment);
         if let Some(now) = now {
-            out.write(row(inputs.time_s(step), &model, &now, &state).as_bytes())?;
+            out.add(&row(inputs.time_s(step), &model, &now, &state))?;
         }
     }
     out.finish()?;

@@ -46,9 +46,9 @@ impl OutFile {
         Ok(OutFile { name, writer: BufWriter::new(Box::new(file)), rename })
     }
 
-    /// Adds `bytes`.
-    pub fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        self.writer.write_all(bytes).map_err(|error| Failure::write(&self.name, &error))
+    /// Adds `text`.
+    pub fn add(&mut self, text: &str) -> Result<(), Failure> {
+        self.writer.write_all(text.as_bytes()).map_err(|error| Failure::write(&self.name, &error))
     }
 
     /// Puts the file in its place.
@@ -60,6 +60,23 @@ impl OutFile {
         });
         placed.map_err(|error| Failure::write(&self.name, &error))
     }
+}
+
+impl Write for OutFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.writer.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+}
+
+/// Writes a whole result file at once.
+pub fn write_file(path: &Path, text: &str) -> Result<(), Failure> {
+    let mut file = OutFile::create(path)?;
+    file.add(text)?;
+    file.finish()
 }
 
 /// Opens the file to write now, and says how it gets its name.

@@ -1,11 +1,10 @@
 //! How the program ends: the exit status, and the failures that lead to one.
 
 use std::io;
-use std::path::Path;
 use std::process::ExitCode;
 
-/// Exit status of the process. The numbers are part of the interface.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Exit status of the process. The numbers are part of the interface, and their order is that of importance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Status {
     /// Done; every scenario passed.
     Passed = 0,
@@ -15,6 +14,8 @@ pub enum Status {
     Usage = 2,
     /// A bug.
     Internal = 4,
+    /// Ctrl-C.
+    Interrupted = 130,
 }
 
 impl From<Status> for ExitCode {
@@ -41,11 +42,6 @@ impl Failure {
     /// A wrong file or argument.
     pub fn usage(message: impl ToString) -> Failure {
         Failure::new(Status::Usage, message.to_string())
-    }
-
-    /// A file that the system refused to read.
-    pub fn read(path: &Path, error: &io::Error) -> Failure {
-        Failure::usage(format!("{}: cannot be read: {error}", path.display()))
     }
 
     /// A file or standard output that the system refused to write. A closed pipe (`skidpad list | head`)

@@ -1,16 +1,18 @@
 //! Finding the vehicle that an argument names.
 
+use crate::input;
 use crate::status::Failure;
+use skidpad_scenario::{Library, MAX_FILE_BYTES};
 use skidpad_vehicle::VehicleParams;
 use std::path::Path;
 
-/// Parameters of the vehicle `name`: a folder in `vehicles/`, or the path of a folder.
+/// Parameters of a vehicle: a name in the library, or else the path of a folder with a `vehicle.toml`.
 pub fn load(name: &str) -> Result<VehicleParams, Failure> {
-    let mut folder = Path::new("vehicles").join(name);
-    if !folder.is_dir() {
-        folder = Path::new(name).to_owned();
+    let file = Path::new(name).join("vehicle.toml");
+    if file.exists() {
+        let text = input::text(&file, MAX_FILE_BYTES)?;
+        return VehicleParams::parse(&text, &file.display().to_string()).map_err(Failure::usage);
     }
-    let path = folder.join("vehicle.toml");
-    let text = std::fs::read_to_string(&path).map_err(|error| Failure::read(&path, &error))?;
-    VehicleParams::parse(&text, &path.display().to_string()).map_err(Failure::usage)
+    let vehicle = Library::locate(None).and_then(|mut library| library.vehicle(name));
+    Ok(vehicle.map_err(Failure::usage)?.params.clone())
 }

@@ -1,10 +1,9 @@
 //! The time series that drives the car: reading it, and its value at any step.
 
 use super::STEPS_HZ;
+use crate::input;
 use crate::status::Failure;
 use skidpad_vehicle::{ActuatorDemand, Gear, SteeringDemand};
-use std::fs::File;
-use std::io::{self, Read};
 use std::path::Path;
 
 /// Columns of the file.
@@ -33,25 +32,9 @@ pub struct Inputs {
 impl Inputs {
     /// Reads the file `path`, or standard input if it is `-`.
     pub fn read(path: &Path) -> Result<Inputs, Failure> {
-        let mut bytes = Vec::new();
-        let (name, read) = if path == Path::new("-") {
-            ("standard input".to_string(), io::stdin().take(MAX_BYTES + 1).read_to_end(&mut bytes))
-        } else {
-            let read = File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes));
-            (path.display().to_string(), read)
-        };
-        read.map_err(|error| Failure::read(Path::new(&name), &error))?;
-        if bytes.len() as u64 > MAX_BYTES {
-            return Err(Failure::usage(format!(
-                "{name}: is longer than {} MB, the most that is read; drive it in parts",
-                MAX_BYTES >> 20
-            )));
-        }
-        let text = String::from_utf8(bytes).map_err(|error| {
-            let offset = error.utf8_error().valid_up_to();
-            Failure::usage(format!("{name}: expected text in UTF-8, got byte {offset} that is not"))
-        })?;
+        let text = input::text(path, MAX_BYTES)?;
         Inputs::parse(&text).map_err(|error| {
+            let name = path.display();
             Failure::usage(format!("{name}:{}:{}: {}", error.line, error.column, error.message))
         })
     }

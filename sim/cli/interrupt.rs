@@ -1,0 +1,18 @@
+//! Ctrl-C.
+
+use crate::status::{Failure, Status};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+static PRESSED: AtomicBool = AtomicBool::new(false);
+
+/// From now on, Ctrl-C sets the flag that is returned, for those who work to stop and report; pressed again,
+/// it ends the program at once.
+pub fn watch() -> Result<&'static AtomicBool, Failure> {
+    ctrlc::set_handler(|| {
+        if PRESSED.swap(true, Ordering::Relaxed) {
+            std::process::exit(Status::Interrupted as i32);
+        }
+    })
+    .map_err(|error| Failure::new(Status::Internal, format!("cannot watch for Ctrl-C: {error}")))?;
+    Ok(&PRESSED)
+}

@@ -1,0 +1,173 @@
+//! `skidpad run`: scenarios in, scores out.
+
+use crate::interrupt;
+use crate::output::{print, write_file};
+use crate::status::{Failure, Status};
+use progress::Progress;
+use skidpad_engine::RunOptions;
+use skidpad_report::{Outcome, TableStyle, junit_xml, report_json, table, timing_json};
+use skidpad_scenario::{Library, LoadedScenario, discover};
+use std::io::IsTerminal;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+use suite::Suite;
+
+mod glob;
+mod progress;
+mod suite;
+
+/// Run scenarios and score them
+///
+/// Runs every scenario of PATH, a file or a folder of them, with Skidpad's own stack in every seat that the
+/// scenario does not give to another, and prints one table: verdict, lateral error (rms and largest), heading
+/// and speed error (rms), where the car ended, simulated seconds, and how much faster than real time it was.
+/// Below it stands, for every scenario that did not pass, which limit was broken and by how much.
+///
+/// Errors are those of the car's true pose against the reference by geometry, not of what the stack believed.
+///
+/// The same files and seed give the same report.json and traces to the byte, on any number of threads.
+#[derive(clap::Args, Default)]
+#[command(after_help = HELP)]
+pub struct Args {
+    /// Scenario files, or folders of them [default: scenarios]
+    #[arg(value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Follow a recorded drive instead (CSV of Apollo's RTK recorder): from its start, in UTM coordinates,
+    /// on a level plane, to a stop at its end; lateral error at most 0.10 m rms and 0.25 m anywhere
+    #[arg(long, value_name = "FILE.csv", conflicts_with = "paths")]
+    reference: Option<PathBuf>,
+    /// UTM zone of the recording, north of the equator [default: 10]
+    #[arg(long, value_name = "N", requires = "reference", value_parser = clap::value_parser!(u8).range(1..=60))]
+    utm_zone: Option<u8>,
+    /// Vehicle that follows the recording [default: lincoln_mkz]
+    #[arg(long, value_name = "NAME", requires = "reference")]
+    vehicle: Option<String>,
+    /// Folder for the results: report.json, timing.json, junit.xml, and trace.csv of each scenario
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Scenarios to run at the same time [default: one for each core]
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+    /// Seed of all noise, instead of the scenarios' own
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Only scenarios whose name or file matches; `*` is any text, `?` any character
+    #[arg(long, value_name = "GLOB")]
+    filter: Option<String>,
+    /// No progress, and a table only of what did not pass
+    #[arg(long)]
+    quiet: bool,
+}
+
+const HELP: &str = "\
+Examples:
+  skidpad run                                      every scenario of scenarios/
+  skidpad run scenarios/braking --out out          one folder of them, results in out/
+  skidpad run my_scenario.toml --seed 42
+  skidpad run --filter '*skid*' --jobs 1
+  skidpad run --reference drive.csv --utm-zone 10  follow a recorded drive
+
+Results (--out DIR):
+  DIR/report.json       verdicts, metrics, limits, events and truth hash; the same bytes in every run
+  DIR/junit.xml         the same for CI servers, one test case for each scenario
+  DIR/timing.json       wall times; different in every run
+  DIR/SCENARIO/trace.csv  100 Hz: truth, reference, errors, commands, actuators, wheels; units in the header
+
+Exit status:
+  0    every scenario passed
+  1    a scenario failed its limits
+  2    a file or an argument is wrong; if a scenario file is, nothing was run
+  3    an external stack was missing, silent or broke the protocol
+  4    internal error; the other scenarios have been run and reported
+  130  interrupted with Ctrl-C; finished scenarios are reported, the others as not run";
+
+/// Vehicle that follows a recording.
+const DEFAULT_VEHICLE: &str = "lincoln_mkz";
+
+/// Where scenarios are looked for when no one says: here, or else beside the vehicles and maps.
+pub fn default_scenarios() -> Result<PathBuf, Failure> {
+    let here = PathBuf::from("scenarios");
+    if here.is_dir() {
+        return Ok(here);
+    }
+    Ok(Library::locate(None).map_err(Failure::usage)?.root().join("scenarios"))
+}
+
+/// Runs the subcommand.
+pub fn run(args: &Args) -> Result<Status, Failure> {
+    let scenarios = select(args)?;
+    let suite = Suite {
+        scenarios: &scenarios,
+        options: RunOptions { seed: args.seed },
+        out: args.out.as_deref(),
+        jobs: args.jobs.map_or_else(cores, NonZeroUsize::get),
+        stop: interrupt::watch()?,
+    };
+    let started = Instant::now();
+    let finished = suite.run(&Progress::new(&scenarios, args.quiet));
+
+    // The statuses are numbered by how much they matter.
+    let status = finished.iter().map(|finished| finished.status).max().unwrap_or(Status::Passed);
+    let mut results: Vec<_> = finished.into_iter().map(|finished| finished.result).collect();
+    if let Some(folder) = &args.out {
+        write_file(&folder.join("report.json"), &report_json(&results))?;
+        write_file(&folder.join("junit.xml"), &junit_xml(&results))?;
+        write_file(&folder.join("timing.json"), &timing_json(&results))?;
+    }
+    if args.quiet {
+        results.retain(|result| result.outcome() != Outcome::Pass);
+    }
+    if !(args.quiet && results.is_empty()) {
+        print(&table(&results, &style(started.elapsed().as_secs_f64())))?;
+    }
+    Ok(status)
+}
+
+/// The scenarios that the arguments name, loaded and checked.
+fn select(args: &Args) -> Result<Vec<LoadedScenario>, Failure> {
+    let scenarios = match &args.reference {
+        Some(file) => vec![recording(args, file)?],
+        None => {
+            let paths = if args.paths.is_empty() { vec![default_scenarios()?] } else { args.paths.clone() };
+            let files = discover(&paths).map_err(Failure::usage)?;
+            let mut library = Library::locate(paths.first().map(PathBuf::as_path)).map_err(Failure::usage)?;
+            library.load_all(&files).map_err(Failure::usage)?
+        }
+    };
+    let Some(pattern) = &args.filter else { return Ok(scenarios) };
+    let all = scenarios.len();
+    let kept: Vec<_> = scenarios
+        .into_iter()
+        .filter(|s| {
+            glob::matches(pattern, &s.scenario.name) || glob::matches(pattern, &s.file.to_string_lossy())
+        })
+        .collect();
+    if kept.is_empty() {
+        return Err(Failure::usage(format!(
+            "--filter {pattern}: matches neither name nor file of any of the {all} scenarios; \
+             `skidpad list` shows them"
+        )));
+    }
+    Ok(kept)
+}
+
+/// A scenario made of a recording.
+fn recording(args: &Args, file: &Path) -> Result<LoadedScenario, Failure> {
+    let vehicle = args.vehicle.as_deref().unwrap_or(DEFAULT_VEHICLE);
+    let loaded = Library::locate(Some(file))
+        .and_then(|mut library| library.load_recording(file, vehicle, args.utm_zone, None));
+    let mut scenario = loaded.map_err(Failure::usage)?;
+    scenario.scenario.pass.stopped = Some(true);
+    Ok(scenario)
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
+}
+
+/// The table as standard output can show it.
+fn style(elapsed_s: f64) -> TableStyle {
+    let color = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    TableStyle { color, elapsed_s: Some(elapsed_s), ..TableStyle::default() }
+}
