@@ -9,6 +9,9 @@ const ABS_MIN_SPEED_MPS: f64 = 1.5;
 /// Pressure release and build-up of the antilock valve, share of the demand per second.
 const ABS_RELEASE_PER_S: f64 = 14.0;
 const ABS_BUILD_UP_PER_S: f64 = 5.0;
+/// Lead of one front valve over the other beyond which its build-up is delayed, and the delayed build-up.
+const ABS_FRONT_SPREAD: f64 = 0.15;
+const ABS_DELAYED_BUILD_UP_PER_S: f64 = 0.4;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Brakes {
@@ -72,31 +75,53 @@ impl Brakes {
             state.request_n = self.force_by_pedal.at(pedal_pct);
         }
         state.force_n += self.lag_step * (state.request_n - state.force_n);
+    }
+
+    /// Moves the antilock valves by one step. `vx_mps` is the speed of each wheel over ground along its
+    /// heading, `rolling_mps` its rolling speed.
+    ///
+    /// Each front wheel on its own, the rear wheels by the one that locks first (select low), which keeps
+    /// the rear axle's side force; the front wheel with the better grip builds up no faster than slowly
+    /// beyond the other, so that the yaw moment on split friction grows slowly.
+    pub(crate) fn control_slip(
+        &self,
+        state: &mut BrakeState,
+        vx_mps: &[f64; 4],
+        rolling_mps: &[f64; 4],
+        dt_s: f64,
+    ) {
         state.abs_active = false;
+        let slow = vx_mps.iter().all(|speed| speed.abs() < ABS_MIN_SPEED_MPS);
+        if !self.abs || slow || state.force_n <= 0.0 {
+            state.valve = [1.0; 4];
+            return;
+        }
+        let slip = |wheel: usize| {
+            let speed = vx_mps[wheel];
+            if speed.abs() < ABS_MIN_SPEED_MPS { 0.0 } else { 1.0 - rolling_mps[wheel] / speed }
+        };
+        let move_valve = |valve: f64, slip: f64, build_up_per_s: f64| {
+            if slip > self.abs_slip {
+                (valve - ABS_RELEASE_PER_S * dt_s).max(0.0)
+            } else if slip < 0.7 * self.abs_slip {
+                (valve + build_up_per_s * dt_s).min(1.0)
+            } else {
+                valve
+            }
+        };
+        for (wheel, other) in [(0, 1), (1, 0)] {
+            let ahead = state.valve[wheel] > state.valve[other] + ABS_FRONT_SPREAD;
+            let build_up = if ahead { ABS_DELAYED_BUILD_UP_PER_S } else { ABS_BUILD_UP_PER_S };
+            state.valve[wheel] = move_valve(state.valve[wheel], slip(wheel), build_up);
+        }
+        let rear = move_valve(state.valve[2], slip(2).max(slip(3)), ABS_BUILD_UP_PER_S);
+        (state.valve[2], state.valve[3]) = (rear, rear);
+        state.abs_active = state.valve.iter().any(|valve| *valve < 1.0);
     }
 
     /// Largest torque the service brake of `wheel` can hold now, Nm.
-    pub(crate) fn torque_nm(
-        &self,
-        state: &mut BrakeState,
-        wheel: usize,
-        vx_mps: f64,
-        rolling_mps: f64,
-        dt_s: f64,
-    ) -> f64 {
-        let valve = &mut state.valve[wheel];
-        if self.abs && vx_mps.abs() > ABS_MIN_SPEED_MPS && state.force_n > 0.0 {
-            let slip = 1.0 - rolling_mps / vx_mps;
-            if slip > self.abs_slip {
-                *valve = (*valve - ABS_RELEASE_PER_S * dt_s).max(0.0);
-            } else if slip < 0.7 * self.abs_slip {
-                *valve = (*valve + ABS_BUILD_UP_PER_S * dt_s).min(1.0);
-            }
-            state.abs_active |= *valve < 1.0;
-        } else {
-            *valve = 1.0;
-        }
-        *valve * self.share[wheel] * state.force_n * self.rolling_radius_m
+    pub(crate) fn torque_nm(&self, state: &BrakeState, wheel: usize) -> f64 {
+        state.valve[wheel] * self.share[wheel] * state.force_n * self.rolling_radius_m
     }
 }
 

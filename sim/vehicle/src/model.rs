@@ -349,6 +349,7 @@ impl VehicleModel {
         // Vertical acceleration of each wheel without the body's share.
         let mut lift = [0.0; 4];
         let mut spin_reaction_nm = 0.0;
+        let (mut wheel_mps, mut rolling_mps) = ([0.0; 4], [0.0; 4]);
         for i in 0..4 {
             let corner = &self.corners[i];
             let now = &mut state.corners[i];
@@ -389,7 +390,9 @@ impl VehicleModel {
             let tyre = self.tyre.advance(&mut now.tyre, &motion, corner.axle.cornering_stiffness_scale, dt);
 
             // Wheel spin: drive against tyre, then brake and rolling resistance, which only ever slow.
-            let brake = self.brakes.torque_nm(&mut state.brakes, i, motion.vx_mps, motion.rolling_mps, dt);
+            let brake = self.brakes.torque_nm(&state.brakes, i);
+            wheel_mps[i] = motion.vx_mps;
+            rolling_mps[i] = motion.rolling_mps;
             let held =
                 brake + self.tyre.rolling_resistance * load * radius + if front { park_nm } else { hand_nm };
             let driven = if front { drive_nm } else { 0.0 } - tyre.fx_n * radius;
@@ -425,6 +428,7 @@ impl VehicleModel {
             now.brake_torque_nm = brake;
         }
         torque.y -= spin_reaction_nm;
+        self.brakes.control_slip(&mut state.brakes, &wheel_mps, &rolling_mps, dt);
 
         // Solve and integrate: velocities first.
         let load = Vector6::new(force.x, force.y, force.z, torque.x, torque.y, torque.z);
