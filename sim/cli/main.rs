@@ -1,5 +1,6 @@
 //! The `skidpad` command: parses the arguments, calls the subcommand, turns its end into an exit status.
 
+mod bench;
 mod calibrate;
 mod check;
 mod input;
@@ -55,6 +56,7 @@ enum Command {
     Schema(schema::Args),
     Openloop(openloop::Args),
     Calibrate(calibrate::Args),
+    Bench(bench::Args),
 }
 
 fn main() -> ExitCode {
@@ -80,5 +82,6 @@ fn run(command: &Command) -> Result<Status, Failure> {
         Command::Schema(args) => schema::run(args),
         Command::Openloop(args) => openloop::run(args),
         Command::Calibrate(args) => calibrate::run(args),
+        Command::Bench(args) => bench::run(args),
     }
 }
