@@ -31,7 +31,7 @@ Exit status:
   2  a file or an argument is wrong";
 
 /// Widest name that gets a column of its own.
-const NAME_WIDTH: usize = 44;
+const NAME_WIDTH: usize = 60;
 
 /// Runs the subcommand.
 pub fn run(args: &Args) -> Result<Status, Failure> {

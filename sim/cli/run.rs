@@ -85,6 +85,9 @@ Exit status:
 /// Vehicle that follows a recording.
 const DEFAULT_VEHICLE: &str = "lincoln_mkz";
 
+/// Columns of the table.
+const TABLE_WIDTH: usize = 110;
+
 /// Where scenarios are looked for when no one says: here, or else beside the vehicles and maps.
 pub fn default_scenarios() -> Result<PathBuf, Failure> {
     let here = PathBuf::from("scenarios");
@@ -169,5 +172,5 @@ fn cores() -> usize {
 /// The table as standard output can show it.
 fn style(elapsed_s: f64) -> TableStyle {
     let color = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    TableStyle { color, elapsed_s: Some(elapsed_s), ..TableStyle::default() }
+    TableStyle { width: TABLE_WIDTH, color, elapsed_s: Some(elapsed_s) }
 }
