@@ -125,7 +125,8 @@ metrics! {
     /// Direction of motion of the rear axle against the heading of the body, above 0.5 m/s.
     sideslip_max_deg: "deg";
 
-    /// Speed against the reference speed at the nearest point of the path.
+    /// Speed against the reference speed at the nearest point of the path; like all errors of speed and
+    /// station it counts until an emergency stop begins.
     speed_error_rms_mps: "m/s";
     /// Speed against the reference speed at the nearest point of the path.
     speed_error_max_mps: "m/s";
@@ -143,7 +144,7 @@ metrics! {
     station_error_mean_m: "m";
 
     /// Stop accuracy: distance along the path from the end of the reference to where the car came to
-    /// rest, positive beyond the end. Only if the car stopped.
+    /// rest, positive beyond the end. Only if the car stopped and the reference ends at rest.
     end_station_error_m: "m";
     /// Lateral error where the car came to rest, positive left. Only if the car stopped.
     end_lateral_error_m: "m";

@@ -347,7 +347,10 @@ impl Scorer {
             let (start_m, end_m) = (reference.start_station_m(), reference.end_station_m());
             let progress = (self.farthest_station_m - start_m) / (end_m - start_m);
             metrics.progress_pct = 100.0 * progress.clamp(0.0, 1.0);
-            metrics.end_station_error_m = at_rest(self.last_errors.station_m - end_m);
+            // A reference that ends at speed asks for no stop.
+            if reference.profile().speed_mps(end_m) == 0.0 {
+                metrics.end_station_error_m = at_rest(self.last_errors.station_m - end_m);
+            }
         }
         if let Emergency::Stopping { from, stopped } = &self.emergency {
             metrics.stop_drift_max_m = from.drift_m;
@@ -546,9 +549,12 @@ impl Scorer {
         self.heading.push(errors.heading_rad);
         self.course.push(errors.course_rad);
         self.sideslip.push(errors.sideslip_rad);
-        self.speed.push(errors.speed_mps);
-        self.speed_by_time.push(errors.speed_by_time_mps);
-        self.station.push(errors.station_error_m);
+        // An emergency stop suspends the plan in time, not the path.
+        if matches!(self.emergency, Emergency::None) {
+            self.speed.push(errors.speed_mps);
+            self.speed_by_time.push(errors.speed_by_time_mps);
+            self.station.push(errors.station_error_m);
+        }
         self.limit_cycle.push(sample.time_s, errors.lateral_m);
     }
 }

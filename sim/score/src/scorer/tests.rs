@@ -265,6 +265,16 @@ fn the_stopping_distance_counts_from_the_emergency_stop() {
 }
 
 #[test]
+fn an_emergency_stop_suspends_the_planned_speed_but_not_the_path() {
+    let profile = SpeedProfile::new(&[[0.0, 10.0], [900.0, 10.0]]).unwrap();
+    let reference = Arc::new(Reference::new(straight(1000.0), profile, 0.0, 900.0).unwrap());
+    let m = brake(Some(reference), 5.0, 5.0, Some(4.7));
+    close(m.speed_error_max_mps, 0.0, 1e-9);
+    close(m.lateral_error_max_m, 0.01 * 10.0, 1e-6);
+    assert!(m.end_station_error_m.is_nan(), "the reference asks for no stop");
+}
+
+#[test]
 fn an_emergency_stop_between_two_samples_counts_from_its_instant() {
     let at = brake(None, 5.0, 5.0, Some(4.7));
     let later = brake(None, 5.0, 5.0, Some(4.704));
