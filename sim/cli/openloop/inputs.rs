@@ -260,4 +260,41 @@ mod tests {
         assert!(row("1,0,0,0,drive,5").2.contains("expected 5 values, got 6"));
         assert!(row("0,0,0,0,drive").2.contains("after the row before"));
     }
+
+    #[test]
+    fn no_text_makes_the_parser_panic() {
+        let right = format!("{HEADER}\n0,0,30,-90,drive\n0.5, 12.5, 0, 1e2, low\n2,0,0,0,park\n");
+        let symbols: Vec<char> =
+            "0123456789.,-+eE \n\r\t\"\u{feff}\u{0}dnrivepaknft_sü\u{10ffff}".chars().collect();
+        // A xorshift generator: the same texts in every run.
+        let mut state = 0x9e37_79b9_7f4a_7c15u64;
+        let mut random = |below: usize| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state % below as u64) as usize
+        };
+        let mut accepted = 0;
+        for _ in 0..20_000 {
+            let mut text: Vec<char> = right.chars().collect();
+            for _ in 0..=random(4) {
+                let at = random(text.len());
+                match random(4) {
+                    0 => text.truncate(at + 1),
+                    1 => text[at] = symbols[random(symbols.len())],
+                    2 => text.insert(at, symbols[random(symbols.len())]),
+                    _ => drop(text.remove(at)),
+                }
+                text.push('\n');
+            }
+            let Ok(inputs) = Inputs::parse(&text.into_iter().collect::<String>()) else { continue };
+            accepted += 1;
+            let mut player = inputs.player();
+            let demand = player.at_step(player.steps());
+            assert!(
+                (0.0..=100.0).contains(&demand.throttle_pct) && (0.0..=100.0).contains(&demand.brake_pct)
+            );
+        }
+        assert!(accepted > 100, "some mutations are harmless: {accepted}");
+    }
 }
