@@ -8,11 +8,8 @@ use std::collections::BTreeSet;
 use std::fs;
 
 fn rows(name: &str) -> Option<Vec<Vec<String>>> {
-    let Some(folder) = std::env::var_os("SKIDPAD_REFERENCE_DATA") else {
-        eprintln!("skipped: SKIDPAD_REFERENCE_DATA is not set");
-        return None;
-    };
-    let text = fs::read_to_string(std::path::Path::new(&folder).join("apollo").join(name)).unwrap();
+    let folder = skidpad_test_support::reference_data()?;
+    let text = fs::read_to_string(folder.join("apollo").join(name)).unwrap();
     Some(text.lines().skip(1).map(|line| line.split(',').map(str::to_owned).collect()).collect())
 }
 

@@ -27,11 +27,8 @@ struct Vector {
 }
 
 fn vectors() -> Option<Vec<Vector>> {
-    let Ok(folder) = std::env::var("SKIDPAD_REFERENCE_DATA") else {
-        eprintln!("skipped: SKIDPAD_REFERENCE_DATA is not set");
-        return None;
-    };
-    let text = std::fs::read_to_string(format!("{folder}/geodesy/geo_vectors.json")).unwrap();
+    let folder = skidpad_test_support::reference_data()?;
+    let text = std::fs::read_to_string(folder.join("geodesy/geo_vectors.json")).unwrap();
     let vectors: Vec<Vector> = serde_json::from_str(&text).unwrap();
     assert!(vectors.len() >= 4);
     Some(vectors)

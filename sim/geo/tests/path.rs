@@ -364,16 +364,13 @@ fn a_recording_that_turns_back_or_never_moves_is_refused() {
 
 #[test]
 fn the_recorded_drive_of_the_real_car_is_a_path() {
-    let Ok(folder) = std::env::var("SKIDPAD_REFERENCE_DATA") else {
-        eprintln!("skipped: SKIDPAD_REFERENCE_DATA is not set");
-        return;
-    };
+    let Some(folder) = skidpad_test_support::reference_data() else { return };
     for (file, length_m, offset_m, turn_rad) in [
         ("drive_garage_consistent.csv", 72.19, 1e-5, 1e-3),
         // Its positions drift under a roof, also after the car has stopped, so direction and heading part.
         ("drive_garage.csv", 76.6, 0.01, PI),
     ] {
-        let text = std::fs::read_to_string(format!("{folder}/mkz/{file}")).unwrap();
+        let text = std::fs::read_to_string(folder.join("mkz").join(file)).unwrap();
         let rows: Vec<Vec<f64>> = text
             .lines()
             .skip(1)

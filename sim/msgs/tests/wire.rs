@@ -4,7 +4,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use md5::{Digest, Md5};
 use proptest::prelude::*;
 use skidpad_msgs::{FILE_DESCRIPTOR_SET, Message, Name, TOPICS, Topic, apollo, topic};
-use std::{fs, path::PathBuf};
+use std::fs;
 
 /// Calls `$visit::<T>($($arg),*)` for the message type that travels on the topic.
 macro_rules! with_message_of {
@@ -32,11 +32,8 @@ fn hex_md5(text: &str) -> String {
 }
 
 fn reference(file: &str) -> Option<String> {
-    let Some(folder) = std::env::var_os("SKIDPAD_REFERENCE_DATA") else {
-        eprintln!("skipped: SKIDPAD_REFERENCE_DATA is not set");
-        return None;
-    };
-    let path = PathBuf::from(folder).join(file);
+    let folder = skidpad_test_support::reference_data()?;
+    let path = folder.join(file);
     Some(fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
 }
 

@@ -4,11 +4,8 @@ use skidpad_novatel::{Decoder, Log, Message};
 use std::collections::BTreeMap;
 
 fn recording() -> Option<Vec<u8>> {
-    let Ok(folder) = std::env::var("SKIDPAD_REFERENCE_DATA") else {
-        eprintln!("skipped: SKIDPAD_REFERENCE_DATA is not set");
-        return None;
-    };
-    Some(std::fs::read(format!("{folder}/gnss/novatel.bin")).unwrap())
+    let folder = skidpad_test_support::reference_data()?;
+    Some(std::fs::read(folder.join("gnss/novatel.bin")).unwrap())
 }
 
 fn decode(pieces: &[&[u8]]) -> (Vec<Log>, Decoder) {

@@ -346,12 +346,9 @@ fn a_recording_alone_is_a_scenario() {
 
 #[test]
 fn the_real_garage_drive_becomes_a_reference() {
-    let Some(folder) = std::env::var_os("SKIDPAD_REFERENCE_DATA") else {
-        eprintln!("skipped: SKIDPAD_REFERENCE_DATA is not set");
-        return;
-    };
+    let Some(folder) = skidpad_test_support::reference_data() else { return };
     let data = Data::new();
-    let path = Path::new(&folder).join("mkz/drive_garage_consistent.csv");
+    let path = folder.join("mkz/drive_garage_consistent.csv");
     let loaded = data.library().load_recording(&path, "lincoln_mkz", Some(10), Some(true)).unwrap();
     let reference = loaded.reference.as_ref().unwrap();
     let rows = loaded.recording.as_ref().unwrap().rows();

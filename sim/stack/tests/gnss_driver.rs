@@ -7,7 +7,7 @@ use skidpad_stack::{
     gnss_driver::{GnssDriver, GnssOutput},
     localization::{Localization, LocalizationConf},
 };
-use std::{fs, path::PathBuf};
+use std::fs;
 
 /// Sunnyvale: zone 10, the driver's default.
 fn zone() -> UtmZone {
@@ -239,14 +239,11 @@ fn ins_status_follows_the_newest_position_log() {
 /// 80 s of a parked car's real receiver: every position log pairs with an IMU log, in place and at rest.
 #[test]
 fn a_real_receivers_stream_becomes_messages() {
-    let Some(folder) = std::env::var_os("SKIDPAD_REFERENCE_DATA") else {
-        eprintln!("skipped: SKIDPAD_REFERENCE_DATA is not set");
-        return;
-    };
+    let Some(folder) = skidpad_test_support::reference_data() else { return };
     let mut decoder = Decoder::new();
     let mut driver = GnssDriver::new(zone());
     let mut stamps = Vec::new();
-    for bytes in fs::read(PathBuf::from(folder).join("gnss/novatel.bin")).unwrap().chunks(2048) {
+    for bytes in fs::read(folder.join("gnss/novatel.bin")).unwrap().chunks(2048) {
         decoder.push(bytes);
         while let Some(message) = decoder.next_message() {
             let output = match message {

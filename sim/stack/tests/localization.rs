@@ -7,7 +7,7 @@ use skidpad_msgs::apollo::{
     localization::{Gps, Imu, LocalizationEstimate, Pose},
 };
 use skidpad_stack::localization::{Localization, LocalizationConf};
-use std::{f64::consts::PI, fs, path::PathBuf};
+use std::{f64::consts::PI, fs};
 
 const NOW_S: f64 = 1_500_000_000.0;
 
@@ -154,11 +154,8 @@ fn without_an_orientation_no_imu_vector_is_sent() {
 /// What the running stack published, with the receiver's and the IMU's part of it fed back in: the rest follows.
 #[test]
 fn the_running_stacks_poses_follow_from_their_own_inputs() {
-    let Some(folder) = std::env::var_os("SKIDPAD_REFERENCE_DATA") else {
-        eprintln!("skipped: SKIDPAD_REFERENCE_DATA is not set");
-        return;
-    };
-    let text = fs::read_to_string(PathBuf::from(folder).join("apollo/wire_samples.jsonl")).unwrap();
+    let Some(folder) = skidpad_test_support::reference_data() else { return };
+    let text = fs::read_to_string(folder.join("apollo/wire_samples.jsonl")).unwrap();
     let mut seen = 0;
     for line in text.lines() {
         let sample: serde_json::Value = serde_json::from_str(line).unwrap();

@@ -7,7 +7,7 @@ use skidpad_msgs::apollo::{
     planning::AdcTrajectory,
 };
 use skidpad_stack::planning::{Planning, PlanningConf, Recording, Row};
-use std::{fs, path::PathBuf};
+use std::fs;
 
 const NOW_S: f64 = 1_500_000_000.0;
 
@@ -301,11 +301,8 @@ fn a_position_that_is_not_a_number_does_no_harm() {
 /// The values are those of `scipy.signal.filtfilt(*scipy.signal.butter(6, 0.05), acceleration)` (SciPy 1.x).
 #[test]
 fn the_acceleration_of_the_real_drive_is_low_passed_as_scipy_does() {
-    let Some(folder) = std::env::var_os("SKIDPAD_REFERENCE_DATA") else {
-        eprintln!("skipped: SKIDPAD_REFERENCE_DATA is not set");
-        return;
-    };
-    let file = PathBuf::from(folder).join("mkz/drive_garage_consistent.csv");
+    let Some(folder) = skidpad_test_support::reference_data() else { return };
+    let file = folder.join("mkz/drive_garage_consistent.csv");
     let recording = Recording::parse(&fs::read(&file).unwrap(), "drive_garage_consistent.csv").unwrap();
     assert_eq!(recording.rows().len(), 2082);
     assert!((recording.duration_s() - 20.8105).abs() < 1e-6);

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use skidpad_stack::planning::{Recording, Row};
-use std::{fs, path::PathBuf};
+use std::fs;
 
 const HEADER: &str =
     "x,y,z,speed,acceleration,curvature,curvature_change_rate,time,theta,gear,s,throttle,brake,steering";
@@ -197,12 +197,9 @@ fn rows_are_checked_as_a_file_is() {
 
 #[test]
 fn both_recordings_of_the_real_car_are_read() {
-    let Some(folder) = std::env::var_os("SKIDPAD_REFERENCE_DATA") else {
-        eprintln!("skipped: SKIDPAD_REFERENCE_DATA is not set");
-        return;
-    };
+    let Some(folder) = skidpad_test_support::reference_data() else { return };
     for file in ["mkz/drive_garage.csv", "mkz/drive_garage_consistent.csv"] {
-        let bytes = fs::read(PathBuf::from(&folder).join(file)).unwrap();
+        let bytes = fs::read(folder.join(file)).unwrap();
         let recording = Recording::parse(&bytes, file).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(recording.rows().len(), 2082);
         assert_eq!(recording.rows()[0].time_s, 1496957374.6140);

@@ -291,11 +291,8 @@ fn halving_the_step_halves_the_error() {
 
 #[test]
 fn longitudinal_acceleration_agrees_with_the_measured_pedal_map() {
-    let Some(folder) = std::env::var_os("SKIDPAD_REFERENCE_DATA") else {
-        eprintln!("skipped: SKIDPAD_REFERENCE_DATA is not set");
-        return;
-    };
-    let file = std::path::Path::new(&folder).join("mkz/pedal_map.csv");
+    let Some(folder) = skidpad_test_support::reference_data() else { return };
+    let file = folder.join("mkz/pedal_map.csv");
     let text = std::fs::read_to_string(&file).expect("the pedal map");
     let mut commands: Vec<f64> = Vec::new();
     let mut measured: Vec<[f64; 3]> = Vec::new();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use base64::Engine;
 use prost::Message;
@@ -13,14 +13,7 @@ use skidpad_msgs::apollo::planning::AdcTrajectoryPoint;
 
 use super::tests::{conf, header};
 use super::*;
-
-fn reference_data() -> Option<PathBuf> {
-    let folder = std::env::var_os("SKIDPAD_REFERENCE_DATA").map(PathBuf::from);
-    if folder.is_none() {
-        eprintln!("skipped: SKIDPAD_REFERENCE_DATA is not set");
-    }
-    folder
-}
+use skidpad_test_support::reference_data;
 
 fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))

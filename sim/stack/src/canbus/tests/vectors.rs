@@ -2,15 +2,11 @@
 
 use super::*;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 /// The rows of a reference file by column name, or `None` where there is no reference data.
 fn rows(file: &str) -> Option<Vec<BTreeMap<String, String>>> {
-    let Some(folder) = std::env::var_os("SKIDPAD_REFERENCE_DATA") else {
-        eprintln!("skipped: SKIDPAD_REFERENCE_DATA is not set");
-        return None;
-    };
-    let path = PathBuf::from(folder).join("apollo").join(file);
+    let folder = skidpad_test_support::reference_data()?;
+    let path = folder.join("apollo").join(file);
     let mut reader =
         csv::Reader::from_path(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     Some(reader.deserialize().map(|row| row.expect("a row of the reference file")).collect())
