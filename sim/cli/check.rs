@@ -27,7 +27,7 @@ pub struct Args {
 const HELP: &str = "\
 Examples:
   skidpad check
-  skidpad check scenarios/braking my_scenario.toml
+  skidpad check scenarios/stopping my_scenario.toml
   skidpad check vehicles/lincoln_mkz maps/proving_ground/map.toml
 
 Exit status:

@@ -24,7 +24,7 @@ pub struct Args {
 const HELP: &str = "\
 Examples:
   skidpad list
-  skidpad list scenarios/braking
+  skidpad list scenarios/stopping
 
 Exit status:
   0  everything could be read

@@ -34,7 +34,7 @@ struct Cli {
 const HELP: &str = "\
 Examples:
   skidpad                                   run every scenario of scenarios/
-  skidpad run scenarios/braking --out out   run one folder of them, results in out/
+  skidpad run scenarios/stopping --out out  run one folder of them, results in out/
   skidpad list                              scenarios, vehicles and maps
   skidpad check my_scenario.toml            find mistakes without running
   skidpad openloop --vehicle lincoln_mkz --inputs pedals.csv --out drive.csv

@@ -63,7 +63,7 @@ pub struct Args {
 const HELP: &str = "\
 Examples:
   skidpad run                                      every scenario of scenarios/
-  skidpad run scenarios/braking --out out          one folder of them, results in out/
+  skidpad run scenarios/stopping --out out         one folder of them, results in out/
   skidpad run my_scenario.toml --seed 42
   skidpad run --filter '*skid*' --jobs 1
   skidpad run --reference drive.csv --utm-zone 10  follow a recorded drive
