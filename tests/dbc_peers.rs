@@ -1,0 +1,80 @@
+//! The by-wire layout in the hands of an independent decoder: Python's cantools, where it is installed.
+
+use skidpad_can::{Dbc, Frame};
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// Decodes `id hex` lines of standard input by the .dbc named in the first argument.
+const DECODER: &str = r#"
+import sys, cantools
+database = cantools.database.load_file(sys.argv[1], strict=True)
+for line in sys.stdin:
+    identifier, data = line.split()
+    message = database.get_message_by_frame_id(int(identifier, 16))
+    values = message.decode(bytes.fromhex(data), decode_choices=False)
+    print(identifier, ' '.join(f'{name}={value!r}' for name, value in sorted(values.items())))
+"#;
+
+fn has_cantools() -> bool {
+    let check = Command::new("python3").args(["-c", "import cantools"]).stderr(Stdio::null()).status();
+    check.is_ok_and(|status| status.success())
+}
+
+#[test]
+fn cantools_reads_the_same_numbers_from_every_frame() {
+    if !has_cantools() {
+        return skidpad_test_support::skip("Python with cantools is not installed");
+    }
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("vehicles/lincoln_mkz/bywire.dbc");
+    let dbc = Dbc::parse(&std::fs::read_to_string(&file).unwrap(), "bywire.dbc").unwrap();
+
+    // A fixed sequence of bytes: every bit of every message is seen set and clear.
+    let mut word = 0x1234_5678_9abc_def0u64;
+    let (mut input, mut expected) = (String::new(), String::new());
+    for message in dbc.messages() {
+        for _ in 0..40 {
+            word = word.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let payload = word.to_be_bytes();
+            let payload = &payload[..usize::from(message.len)];
+            let hex: String = payload.iter().map(|byte| format!("{byte:02x}")).collect();
+            writeln!(input, "{:x} {hex}", message.id).unwrap();
+            let frame = Frame::from_payload(message.id, payload).unwrap();
+            let mut values: Vec<(String, f64)> =
+                message.decode(&frame).map(|(signal, value)| (signal.name.clone(), value)).collect();
+            values.sort_by(|a, b| a.0.cmp(&b.0));
+            write!(expected, "{:x}", message.id).unwrap();
+            for (name, value) in values {
+                write!(expected, " {name}={value}").unwrap();
+            }
+            expected.push('\n');
+        }
+    }
+
+    let mut python = Command::new("python3")
+        .args(["-c", DECODER])
+        .arg(&file)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("python3 starts");
+    let mut stdin = python.stdin.take().unwrap();
+    let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
+    let output = python.wait_with_output().unwrap();
+    writer.join().unwrap().unwrap();
+    assert!(output.status.success(), "the decoder failed");
+
+    let got = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(got.lines().count(), expected.lines().count());
+    for (theirs, ours) in got.lines().zip(expected.lines()) {
+        let (theirs, ours): (Vec<&str>, Vec<&str>) = (theirs.split(' ').collect(), ours.split(' ').collect());
+        assert_eq!(theirs.len(), ours.len(), "{theirs:?} against {ours:?}");
+        for (a, b) in theirs.iter().zip(&ours).skip(1) {
+            let ((name, x), (same, y)) = (a.split_once('=').unwrap(), b.split_once('=').unwrap());
+            let (x, y): (f64, f64) = (x.parse().unwrap(), y.parse().unwrap());
+            assert_eq!(name, same);
+            assert!((x - y).abs() <= 1e-9 * y.abs().max(1.0), "{name} of {}: {x} against {y}", ours[0]);
+        }
+    }
+}
