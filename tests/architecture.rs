@@ -21,11 +21,21 @@ const SEEN_BY_STACK: &[&str] = &["kernel", "geo", "msgs", "can", "novatel"];
 
 /// Rooms whose code is a function of its inputs: no files, sockets, clocks or terminals.
 const PURE: &[&str] = &[
-    "kernel", "geo", "msgs", "can", "novatel", "world", "vehicle", "bywire", "sensors", "score", "stack", "engine",
+    "kernel", "geo", "msgs", "can", "novatel", "world", "vehicle", "bywire", "sensors", "score", "stack",
+    "engine",
 ];
 const OUTSIDE: &[&str] = &[
-    "std::fs", "std::net", "std::process", "std::env", "std::thread", "Instant::now", "SystemTime", "println!",
-    "eprintln!", "HashMap", "HashSet",
+    "std::fs",
+    "std::net",
+    "std::process",
+    "std::env",
+    "std::thread",
+    "Instant::now",
+    "SystemTime",
+    "println!",
+    "eprintln!",
+    "HashMap",
+    "HashSet",
 ];
 
 fn root() -> &'static Path {
@@ -58,17 +68,19 @@ fn manifests() -> BTreeMap<String, Vec<String>> {
 }
 
 fn floor(room: &str) -> usize {
-    FLOORS
-        .iter()
-        .position(|floor| floor.contains(&room))
-        .unwrap_or_else(|| panic!("the room `{room}` has no floor: give it one in tests/architecture.rs and DESIGN"))
+    FLOORS.iter().position(|floor| floor.contains(&room)).unwrap_or_else(|| {
+        panic!("the room `{room}` has no floor: give it one in tests/architecture.rs and DESIGN")
+    })
 }
 
 #[test]
 fn arrows_between_rooms_point_downward() {
     for (room, used) in manifests() {
         for below in used.iter().filter_map(|name| name.strip_prefix("skidpad-")) {
-            assert!(floor(below) < floor(&room), "{room} may not depend on {below}: it is not on a lower floor");
+            assert!(
+                floor(below) < floor(&room),
+                "{room} may not depend on {below}: it is not on a lower floor"
+            );
         }
     }
 }
@@ -112,7 +124,12 @@ fn the_simulation_touches_no_file_clock_or_terminal() {
                     let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
                     for line in code.lines().filter(|line| !line.trim_start().starts_with("//")) {
                         for word in OUTSIDE {
-                            assert!(!line.contains(word), "{}: `{word}` in `{}`", path.display(), line.trim());
+                            assert!(
+                                !line.contains(word),
+                                "{}: `{word}` in `{}`",
+                                path.display(),
+                                line.trim()
+                            );
                         }
                     }
                 }

@@ -235,34 +235,82 @@ fn stuffed_region(frame: &Frame) -> (u128, u32) {
         bits = (bits << 8) | u128::from(*byte);
         length += 8;
     }
-    let crc = crc15((0..length).rev().map(|i| (bits >> i) & 1 != 0));
+    let crc = crc15(bits, length);
     ((bits << 15) | u128::from(crc), length + 15)
 }
 
-/// The CRC of CAN: polynomial 0x4599, from zero, most significant bit first.
-fn crc15(bits: impl Iterator<Item = bool>) -> u16 {
-    bits.fold(0, |crc, bit| {
-        let shifted = (crc << 1) & 0x7FFF;
-        if bit != (crc & 0x4000 != 0) { shifted ^ 0x4599 } else { shifted }
+/// The CRC of CAN over the low `length` bits of `bits`: polynomial 0x4599, from zero, most significant bit
+/// first. Zeros in front of the first bit change nothing, so whole bytes are taken.
+fn crc15(bits: u128, length: u32) -> u16 {
+    (0..length.div_ceil(8)).rev().fold(0, |crc: u16, byte| {
+        let index = ((crc >> 7) ^ (bits >> (8 * byte)) as u16) & 0xFF;
+        ((crc << 8) ^ CRC_OF_BYTE[usize::from(index)]) & 0x7FFF
     })
 }
 
-/// Stuff bits the sender inserts: one of opposite value after five equal bits, itself counting as the
-/// first of the next run.
-fn stuff_bits(bits: u128, length: u32) -> u32 {
-    let (mut stuffed, mut run, mut last) = (0, 0, None);
-    for i in (0..length).rev() {
-        let bit = (bits >> i) & 1 != 0;
-        run = if last == Some(bit) { run + 1 } else { 1 };
-        last = Some(bit);
-        if run == 5 {
-            stuffed += 1;
-            run = 1;
-            last = Some(!bit);
+const CRC_OF_BYTE: [u16; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let mut crc = (byte as u16) << 7;
+        let mut bit = 0;
+        while bit < 8 {
+            crc = ((crc << 1) ^ if crc & 0x4000 != 0 { 0x4599 } else { 0 }) & 0x7FFF;
+            bit += 1;
         }
+        table[byte] = crc;
+        byte += 1;
+    }
+    table
+};
+
+/// Stuff bits the sender inserts into the low `length` bits of `bits`: one of opposite value after five
+/// equal bits, itself counting as the first of the next run.
+fn stuff_bits(bits: u128, length: u32) -> u32 {
+    let (mut run, mut stuffed) = (0, 0);
+    for i in (length / 8 * 8..length).rev() {
+        let (next, stuff) = extend_run(run, (bits >> i) & 1 != 0);
+        run = next;
+        stuffed += u32::from(stuff);
+    }
+    for byte in (0..length / 8).rev() {
+        let [next, stuff] = STUFFING_OF_BYTE[usize::from(run)][(bits >> (8 * byte)) as usize & 0xFF];
+        run = next;
+        stuffed += u32::from(stuff);
     }
     stuffed
 }
+
+/// A run of equal bits is kept as its length, plus 5 if the bits are ones; 0 before the first bit. Returns
+/// the run after one more bit, and whether a stuff bit followed it.
+const fn extend_run(run: u8, bit: bool) -> (u8, bool) {
+    let ones = if bit { 5 } else { 0 };
+    let same = run % 5 != 0 && (run >= 5) == bit;
+    let length = if same { run % 5 + 1 } else { 1 };
+    if length == 5 { (if bit { 1 } else { 6 }, true) } else { (ones + length, false) }
+}
+
+/// Run after a byte, and stuff bits inserted, by run before it.
+const STUFFING_OF_BYTE: [[[u8; 2]; 256]; 10] = {
+    let mut table = [[[0; 2]; 256]; 10];
+    let mut before = 0;
+    while before < 10 {
+        let mut byte = 0;
+        while byte < 256 {
+            let (mut run, mut stuffed, mut bit) = (before as u8, 0, 8);
+            while bit > 0 {
+                bit -= 1;
+                let (next, stuff) = extend_run(run, (byte >> bit) & 1 != 0);
+                run = next;
+                stuffed += stuff as u8;
+            }
+            table[before][byte] = [run, stuffed];
+            byte += 1;
+        }
+        before += 1;
+    }
+    table
+};
 
 #[cfg(test)]
 mod tests {
@@ -278,8 +326,20 @@ mod tests {
 
     #[test]
     fn the_crc_has_the_published_check_value() {
-        let bits = b"123456789".iter().flat_map(|byte| (0..8).rev().map(move |i| byte >> i & 1 != 0));
-        assert_eq!(crc15(bits), 0x059E);
+        let bits = b"123456789".iter().fold(0, |bits: u128, byte| (bits << 8) | u128::from(*byte));
+        assert_eq!(crc15(bits, 72), 0x059E);
+    }
+
+    proptest! {
+        #[test]
+        fn the_crc_by_bytes_is_the_crc_by_bits(bits in any::<u128>(), length in 1u32..=83) {
+            let bits = bits & ((1 << length) - 1);
+            let by_bits = (0..length).rev().fold(0u16, |crc, i| {
+                let shifted = (crc << 1) & 0x7FFF;
+                if ((bits >> i) & 1 != 0) != (crc & 0x4000 != 0) { shifted ^ 0x4599 } else { shifted }
+            });
+            prop_assert_eq!(crc15(bits, length), by_bits);
+        }
     }
 
     #[test]

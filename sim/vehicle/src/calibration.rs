@@ -55,7 +55,10 @@ pub fn sweep(model: &VehicleModel, commands_pct: &[f64], max_speed_mps: f64) -> 
         let above = Some(max_speed_mps + RUN_UP_MPS);
         let runs = if command_pct > 0.0 { [None, above] } else { [above, None] };
         for from_mps in runs {
-            read(&record(model, command_pct, from_mps, max_speed_mps), model.dt_s(), &mut seen);
+            let speeds = record(model, command_pct, from_mps, max_speed_mps);
+            // A brake that holds the standing car tells nothing about its deceleration.
+            let first = usize::from(command_pct < 0.0 || from_mps.is_some());
+            read(&speeds, model.dt_s(), first, &mut seen);
         }
         if command_pct < 0.0 && seen.len() > 1 && seen[1].is_some() {
             seen[0] = seen[1];
@@ -99,22 +102,27 @@ fn record(model: &VehicleModel, command_pct: f64, from_mps: Option<f64>, max_spe
     speeds
 }
 
-/// Reads the acceleration at the first crossing of each grid speed that `seen` still lacks.
-fn read(speeds: &[f64], dt_s: f64, seen: &mut [Option<f64>]) {
+/// Reads the acceleration at the first crossing of each grid speed, from index `first` on, that `seen` still
+/// lacks.
+fn read(speeds: &[f64], dt_s: f64, first: usize, seen: &mut [Option<f64>]) {
     let window = (WINDOW_S / dt_s).round() as usize;
-    for (index, slot) in seen.iter_mut().enumerate().filter(|(_, slot)| slot.is_none()) {
+    for (index, slot) in seen.iter_mut().enumerate().skip(first).filter(|(_, slot)| slot.is_none()) {
         let grid = index as f64 * SPEED_STEP_MPS;
-        let rising = |pair: &[f64]| pair[0] <= grid && grid < pair[1];
-        let falling = |pair: &[f64]| pair[0] >= grid && grid > pair[1];
-        let Some(at) = speeds.windows(2).position(|pair| rising(pair) || falling(pair)) else { continue };
-        // Standstill: what the car has gathered half a second after the pedal.
-        let (first, last) = if index == 0 {
-            (at, at + (0.5 / dt_s) as usize)
-        } else {
-            (at.saturating_sub(window), at + window)
+        let crossing = |level: f64| {
+            let rising = |pair: &[f64]| pair[0] <= level && level < pair[1];
+            let falling = |pair: &[f64]| pair[0] >= level && level > pair[1];
+            speeds.windows(2).position(|pair| rising(pair) || falling(pair))
         };
-        if last < speeds.len() {
-            *slot = Some((speeds[last] - speeds[first]) / ((last - first) as f64 * dt_s));
+        // Standstill: from the first motion to the next speed of the grid.
+        let window = if index == 0 {
+            crossing(STOPPED_MPS).zip(crossing(SPEED_STEP_MPS))
+        } else {
+            // A hard stop ends inside the window.
+            crossing(grid).map(|at| (at.saturating_sub(window), (at + window).min(speeds.len() - 1)))
+        };
+        let Some((begin, end)) = window else { continue };
+        if end > begin {
+            *slot = Some((speeds[end] - speeds[begin]) / ((end - begin) as f64 * dt_s));
         }
     }
 }
