@@ -1,9 +1,7 @@
 //! `skidpad run`: what a user sees and finds in the results.
 
 mod common;
-use common::{Story, Table, repository, skidpad};
-use serde_json::Value;
-use std::collections::BTreeMap;
+use common::{Story, Table, report, repository, results, skidpad};
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
@@ -28,27 +26,6 @@ speed_mps = [[0.0, 0.0], [10.0, 3.0], [150.0, 3.0]]
 {pass}
 "#
     )
-}
-
-fn report(folder: &str) -> Value {
-    serde_json::from_str(&fs::read_to_string(Path::new(folder).join("report.json")).unwrap()).unwrap()
-}
-
-/// Every file below a folder but the wall times, by its path there.
-fn results(folder: &str) -> BTreeMap<String, Vec<u8>> {
-    fn walk(folder: &Path, at: &str, found: &mut BTreeMap<String, Vec<u8>>) {
-        for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
-            let name = format!("{at}/{}", entry.file_name().to_str().unwrap());
-            if entry.path().is_dir() {
-                walk(&entry.path(), &name, found);
-            } else if name != "/timing.json" {
-                found.insert(name, fs::read(entry.path()).unwrap());
-            }
-        }
-    }
-    let mut found = BTreeMap::new();
-    walk(Path::new(folder), "", &mut found);
-    found
 }
 
 #[test]

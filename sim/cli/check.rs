@@ -1,13 +1,10 @@
 //! `skidpad check`: files, without running anything.
 
-use crate::input;
 use crate::output::print;
 use crate::run::default_scenarios;
 use crate::status::{Failure, Status};
 use skidpad_engine::{RunOptions, Simulation};
-use skidpad_scenario::{Library, MAX_FILE_BYTES, discover};
-use skidpad_vehicle::VehicleParams;
-use skidpad_world::{Map, MapFile};
+use skidpad_scenario::{Library, VehicleFiles, discover, read_map};
 use std::path::{Path, PathBuf};
 
 /// Check scenario, vehicle and map files without running them
@@ -122,33 +119,10 @@ fn check_scenarios(files: &[PathBuf], problems: &mut Vec<String>) {
 }
 
 fn check_vehicle(folder: &Path) -> Result<(), String> {
-    if let Some((mut library, name)) = library_of(folder, "vehicles") {
-        return library.vehicle(&name).map(drop).map_err(|error| error.to_string());
-    }
-    let (text, file) = read(folder, "vehicle.toml")?;
-    VehicleParams::parse(&text, &file).map(drop).map_err(|error| error.to_string())
+    let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    VehicleFiles::read(&name, folder).map(drop).map_err(|error| error.to_string())
 }
 
 fn check_map(folder: &Path) -> Result<(), String> {
-    if let Some((mut library, name)) = library_of(folder, "maps") {
-        return library.map(&name).map(drop).map_err(|error| error.to_string());
-    }
-    let (text, file) = read(folder, "map.toml")?;
-    let map = MapFile::from_toml(&text, &file).map_err(|error| error.to_string())?;
-    let roads = map.opendrive.map(|name| read(folder, &name)).transpose()?;
-    let (roads, roads_file) = roads.as_ref().map_or((None, ""), |(text, file)| (Some(text.as_str()), file));
-    Map::from_parts(&text, &file, roads, roads_file).map(drop).map_err(|error| error.to_string())
-}
-
-/// The library that `folder` is part of, as a vehicle or a map, and its name there.
-fn library_of(folder: &Path, kind: &str) -> Option<(Library, String)> {
-    let list = folder.parent().filter(|list| list.file_name().is_some_and(|name| name == kind))?;
-    let library = Library::at(list.parent()?).ok()?;
-    Some((library, folder.file_name()?.to_str()?.to_string()))
-}
-
-fn read(folder: &Path, name: &str) -> Result<(String, String), String> {
-    let file = folder.join(name);
-    let text = input::text(&file, MAX_FILE_BYTES).map_err(|failure| failure.message)?;
-    Ok((text, file.display().to_string()))
+    read_map(folder).map(drop).map_err(|error| error.to_string())
 }

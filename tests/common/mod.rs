@@ -3,6 +3,8 @@
 // Each test file uses its own part of this.
 #![allow(dead_code)]
 
+use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -138,4 +140,26 @@ impl Table {
     pub fn numbers(&self, column: &str) -> Vec<f64> {
         self.texts(column).iter().map(|text| text.parse().expect("a number")).collect()
     }
+}
+
+/// The report in a folder of results.
+pub fn report(folder: &str) -> Value {
+    serde_json::from_str(&fs::read_to_string(Path::new(folder).join("report.json")).unwrap()).unwrap()
+}
+
+/// Every file below a folder but the wall times, by its path there.
+pub fn results(folder: &str) -> BTreeMap<String, Vec<u8>> {
+    fn walk(folder: &Path, at: &str, found: &mut BTreeMap<String, Vec<u8>>) {
+        for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            let name = format!("{at}/{}", entry.file_name().to_str().unwrap());
+            if entry.path().is_dir() {
+                walk(&entry.path(), &name, found);
+            } else if name != "/timing.json" {
+                found.insert(name, fs::read(entry.path()).unwrap());
+            }
+        }
+    }
+    let mut found = BTreeMap::new();
+    walk(Path::new(folder), "", &mut found);
+    found
 }

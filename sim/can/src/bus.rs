@@ -285,7 +285,7 @@ fn stuff_bits(bits: u128, length: u32) -> u32 {
 /// the run after one more bit, and whether a stuff bit followed it.
 const fn extend_run(run: u8, bit: bool) -> (u8, bool) {
     let ones = if bit { 5 } else { 0 };
-    let same = run % 5 != 0 && (run >= 5) == bit;
+    let same = run != 0 && run != 5 && (run >= 5) == bit;
     let length = if same { run % 5 + 1 } else { 1 };
     if length == 5 { (if bit { 1 } else { 6 }, true) } else { (ones + length, false) }
 }

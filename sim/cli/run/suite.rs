@@ -88,6 +88,7 @@ impl Suite<'_> {
                     .collect();
                 result.truth_hash = outcome.truth_hash;
                 result.simulated_s = outcome.simulated_s;
+                result.explanations = outcome.explanations;
                 if passed { Status::Passed } else { Status::Failed }
             }
             Err(failure) => {

@@ -25,6 +25,7 @@
 //! ```
 
 mod car;
+mod explain;
 mod observer;
 mod operator;
 mod replay;

@@ -1,4 +1,5 @@
 use crate::car::{Car, Driver};
+use crate::explain;
 use crate::observer::Observer;
 use crate::operator::Operator;
 use crate::replay::recording_of;
@@ -78,6 +79,8 @@ pub struct Outcome {
     pub simulated_s: f64,
     /// Seed of the noise.
     pub seed: u64,
+    /// What a reader of the score should know, one sentence each.
+    pub explanations: Vec<String>,
 }
 
 /// One run of one scenario.
@@ -97,6 +100,7 @@ pub struct Simulation {
     observer: Observer,
     sampling: Periodic,
     estop: bool,
+    explanations: Vec<String>,
 }
 
 impl Simulation {
@@ -116,6 +120,10 @@ impl Simulation {
             ),
             (None, None) => None,
         };
+        let explanation =
+            recording.as_ref().zip(scenario.reference.as_ref()).and_then(|(recording, reference)| {
+                explain::heading_turn(recording, reference, &scenario.frame, &scenario.control)
+            });
         let planning = recording
             .map(|recording| Planning::new(recording, PlanningConf::default()))
             .transpose()
@@ -153,6 +161,7 @@ impl Simulation {
             observer: Observer::new(EPOCH_UNIX_S, scenario.frame, scenario.reference.clone()),
             sampling: Periodic::new(SAMPLE_PERIOD, Duration::ZERO),
             estop: false,
+            explanations: explanation.into_iter().collect(),
             scenario: scenario.clone(),
         })
     }
@@ -208,7 +217,8 @@ impl Simulation {
         let names: Vec<(f64, &str)> =
             events.iter().map(|event| (event.time_s, event.name.as_str())).collect();
         let verdict = verdict(&metrics, &self.scenario.scenario.pass, &names);
-        Outcome { metrics, verdict, events, truth_hash, simulated_s, seed: self.seed }
+        let explanations = self.explanations;
+        Outcome { metrics, verdict, events, truth_hash, simulated_s, seed: self.seed, explanations }
     }
 
     /// 1. Due events act.

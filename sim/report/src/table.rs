@@ -86,10 +86,10 @@ fn row(out: &mut String, result: &ScenarioResult, name_width: usize, color: bool
     out.push('\n');
 }
 
-/// Why a scenario did not pass.
+/// Why a scenario did not pass, and what a reader should know about its figures.
 fn details(out: &mut String, result: &ScenarioResult, color: bool) {
     let outcome = result.outcome();
-    if outcome == Outcome::Pass {
+    if outcome == Outcome::Pass && result.explanations.is_empty() {
         return;
     }
     let verdict = painted(verdict_word(outcome), outcome, color);

@@ -25,7 +25,7 @@ pub use check::folder_name;
 pub use error::{LoadError, Problem};
 pub use events::{Action, EVENTS, Event, EventInfo, HoldWheel, Schedule, Trigger};
 pub use files::{MAX_FILE_BYTES, discover};
-pub use library::{DATA_ENV, Library, LoadedScenario, StartState, VehicleFiles};
+pub use library::{DATA_ENV, Library, LoadedScenario, StartState, VehicleFiles, read_map};
 pub use parse::parse;
 pub use reference::{recording_anchor, recording_reference};
 pub use schema::{SchemaKind, schema_json};

@@ -488,7 +488,11 @@ impl Library {
 }
 
 impl VehicleFiles {
-    fn read(name: &str, dir: &Path) -> Result<VehicleFiles, LoadError> {
+    /// Reads a vehicle's folder; `name` is what it is called.
+    ///
+    /// # Errors
+    /// A file is missing or cannot be read, or something in it is wrong.
+    pub fn read(name: &str, dir: &Path) -> Result<VehicleFiles, LoadError> {
         let file = |name: &str| dir.join(name);
         let vehicle_toml = read_text(&file("vehicle.toml"), MAX_FILE_BYTES)?;
         let params = VehicleParams::parse(&vehicle_toml, &show(&file("vehicle.toml"))).map_err(|error| {
@@ -543,7 +547,11 @@ fn read_bywire(file: &Path) -> Result<ByWireParams, LoadError> {
     Ok(params)
 }
 
-fn read_map(dir: &Path) -> Result<Map, LoadError> {
+/// Reads a map's folder: `map.toml` and the road file it names.
+///
+/// # Errors
+/// A file cannot be read, or something in it is wrong.
+pub fn read_map(dir: &Path) -> Result<Map, LoadError> {
     let of_map = |error: skidpad_world::MapError| {
         // The file is shown in front; the rest of the message stays together.
         let text = error.to_string();
