@@ -33,5 +33,6 @@ mod simulation;
 mod stack;
 mod trace;
 
-pub use simulation::{EPOCH_UNIX_S, Outcome, RunEvent, RunOptions, SetupError, Simulation, TICK};
+pub use observer::RunEvent;
+pub use simulation::{EPOCH_UNIX_S, Outcome, RunOptions, SetupError, Simulation, TICK};
 pub use trace::TraceSample;

@@ -1,7 +1,6 @@
 //! What a run leaves behind: events, metrics, the hash of the truth, and a row of the trace every 10 ms.
 
 use crate::car::Car;
-use crate::simulation::RunEvent;
 use crate::stack::Stack;
 use crate::trace::TraceSample;
 use sha2::{Digest, Sha256};
@@ -11,6 +10,17 @@ use skidpad_msgs::apollo::canbus::chassis::DrivingMode;
 use skidpad_msgs::apollo::planning::AdcTrajectory;
 use skidpad_score::{BelievedPose, Command, Errors, Reference, Sample, Scorer, TrueState};
 use std::sync::Arc;
+
+/// Something that happened in a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunEvent {
+    /// When, s since the start of the run.
+    pub time_s: f64,
+    /// Its name, as in `[pass] events`.
+    pub name: String,
+    /// More about it, for people.
+    pub detail: String,
+}
 
 pub(crate) struct Observer {
     epoch_unix_s: f64,

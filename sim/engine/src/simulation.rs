@@ -1,6 +1,6 @@
 use crate::car::{Car, Driver};
 use crate::explain;
-use crate::observer::Observer;
+use crate::observer::{Observer, RunEvent};
 use crate::operator::Operator;
 use crate::replay::recording_of;
 use crate::stack::Stack;
@@ -51,17 +51,6 @@ pub struct SetupError {
     pub file: String,
     /// What was wrong, what was expected.
     pub message: String,
-}
-
-/// Something that happened in a run.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RunEvent {
-    /// When, s since the start of the run.
-    pub time_s: f64,
-    /// Its name, as in `[pass] events`.
-    pub name: String,
-    /// More about it, for people.
-    pub detail: String,
 }
 
 /// What a finished run leaves behind.
