@@ -8,8 +8,12 @@ use crate::params::TyreParams;
 
 /// Slip speed, m/s, above which the standstill damping has faded out.
 const DAMPING_FADE_MPS: f64 = 2.5;
-/// Largest tread deflection in relaxation lengths: full sliding.
-const MAX_DEFLECTION: f64 = 3.0;
+/// Largest slip that the deflection stands for while the tread slides fast: well beyond a locked wheel.
+const MAX_SLIP: f64 = 3.0;
+/// Slip speed, m/s, below which the tread gives back what it cannot hold by elasticity.
+const SLIDING_MPS: f64 = 1.0;
+/// Elastic limit of a tread at rest, in deflections at which the linear force reaches the friction.
+const ELASTIC_LIMIT: f64 = 1.5;
 
 /// What the tyre does to the wheel at the contact patch, in its own axes.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -116,10 +120,11 @@ impl TyreParams {
         let slip_y = motion.vy_mps;
         let reference = motion.rolling_mps.abs().max(motion.vx_mps.abs());
         let (sx, sy) = (self.relaxation_long_m, self.relaxation_lat_m);
+        let [limit_x, limit_y] = self.slip_limits(motion, stiffness_scale);
         state.long_m = ((state.long_m + dt_s * slip_x) / (1.0 + dt_s * reference / sx))
-            .clamp(-MAX_DEFLECTION * sx, MAX_DEFLECTION * sx);
+            .clamp(-limit_x * sx, limit_x * sx);
         state.lat_m = ((state.lat_m + dt_s * slip_y) / (1.0 + dt_s * reference / sy))
-            .clamp(-MAX_DEFLECTION * sy, MAX_DEFLECTION * sy);
+            .clamp(-limit_y * sy, limit_y * sy);
 
         let kappa = -state.long_m / sx;
         let alpha_rad = libm::atan(state.lat_m / sy);
@@ -139,6 +144,20 @@ impl TyreParams {
             forces.fy_n = fy * scale;
         }
         forces
+    }
+
+    /// Largest slips (longitudinal, lateral) that the deflections may stand for.
+    ///
+    /// A locked wheel slides at slip 1 and beyond, but only a centimetre of that is elastic: without this
+    /// bound a car that has slid to rest would be pushed back by the whole deflection.
+    fn slip_limits(&self, motion: &PatchMotion, stiffness_scale: f64) -> [f64; 2] {
+        let x = motion.load_n / (self.nominal_load_n * self.pky2);
+        let stiffness_y = stiffness_scale * self.pky1.abs() * 2.0 / (self.pky2 * (1.0 + x * x));
+        let elastic = [self.pdx1 / self.pkx1, self.pdy1 / stiffness_y]
+            .map(|slip| (ELASTIC_LIMIT * motion.friction * slip).min(MAX_SLIP));
+        let slip_x = motion.vx_mps - motion.rolling_mps;
+        let sliding = ((slip_x * slip_x + motion.vy_mps * motion.vy_mps).sqrt() / SLIDING_MPS).min(1.0);
+        elastic.map(|slip| slip + (MAX_SLIP - slip) * sliding)
     }
 }
 

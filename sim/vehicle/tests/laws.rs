@@ -174,6 +174,51 @@ fn it_stops_from_60_kmh_and_stays_stopped() {
 }
 
 #[test]
+fn a_car_that_slides_to_rest_is_not_pushed_back_by_its_tyres() {
+    let mut locked = params();
+    locked.brakes.abs = false;
+    for friction in [1.0, 0.3] {
+        let ground = FlatGround { friction, ..FlatGround::LEVEL };
+        let model = VehicleModel::new(&locked, 1e-3);
+        let mut run = Run::with(model, ground, 0.0, 12.0, &demand(0.0, 0.0, 0.0, Gear::Drive));
+        let brake = demand(0.0, 100.0, 0.0, Gear::Drive);
+        let (mut farthest, mut back) = (0.0f64, 0.0f64);
+        for _ in 0..800 {
+            run.drive(&brake, 0.01);
+            farthest = farthest.max(run.rear_axle().x);
+            back = back.max(farthest - run.rear_axle().x);
+        }
+        assert!(run.state.velocity_mps.norm() < 1e-3);
+        assert!(back < 0.04, "friction {friction}: {back} m back");
+    }
+}
+
+#[test]
+fn locked_wheels_stop_by_the_law_of_sliding_friction() {
+    let mut locked = params();
+    locked.brakes.abs = false;
+    let tyre = locked.tyre.clone();
+    let model = VehicleModel::new(&locked, 1e-3);
+    let mut run = Run::with(model, FlatGround::LEVEL, 0.0, 20.0, &demand(0.0, 0.0, 0.0, Gear::Neutral));
+    let brake = demand(0.0, 100.0, 0.0, Gear::Neutral);
+    run.drive(&brake, 0.6);
+    let (x0, v0) = (run.rear_axle().x, run.speed());
+    assert!(run.state.corners.iter().all(|corner| corner.spin_rps == 0.0), "every wheel is locked");
+    let drag = |v: f64| 0.5 * 1.2 * 0.64 * v * v / 1900.0;
+    let sliding: f64 = run
+        .state
+        .corners
+        .iter()
+        .map(|corner| -tyre.steady_state(-1.0, 0.0, corner.load_n, 1.0, 1.0).fx_n)
+        .sum::<f64>()
+        / 1900.0;
+    run.drive(&brake, 0.8);
+    let (distance, v1) = (run.rear_axle().x - x0, run.speed());
+    let expected = (v0 * v0 - v1 * v1) / (2.0 * (sliding + drag(0.5 * (v0 + v1))));
+    assert!((distance / expected - 1.0).abs() < 0.01, "{distance} m, expected {expected} m");
+}
+
+#[test]
 fn it_reverses() {
     let back = demand(0.0, 0.0, 0.0, Gear::Reverse);
     let mut run = Run::level(0.0, &back);
@@ -290,6 +335,22 @@ fn halving_the_step_halves_the_error() {
 }
 
 #[test]
+fn mistakes_in_a_vehicle_file_are_named_with_their_place() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../vehicles/lincoln_mkz/vehicle.toml");
+    let text = std::fs::read_to_string(file).unwrap();
+    for (from, to, place, word) in [
+        ("mass_kg = 1900.0", "mass_kg = nan", "car.toml:11:1", "expected 100 to 60000"),
+        ("mass_kg = 1900.0", "mass_lb = 4189.0", "car.toml:11:1", "mass_lb"),
+        ("ratio = 15.5 ", "ratio = \"15.5\" ", "car.toml:", "f64"),
+        ("[17.0, 20.0],", "[15.0, 20.0],", "car.toml:", "rise from row to row"),
+    ] {
+        assert!(text.contains(from), "{from}");
+        let error = VehicleParams::parse(&text.replacen(from, to, 1), "car.toml").unwrap_err().to_string();
+        assert!(error.starts_with(place) && error.contains(word), "{error}");
+    }
+}
+
+#[test]
 fn longitudinal_acceleration_agrees_with_the_measured_pedal_map() {
     let Some(folder) = skidpad_test_support::reference_data() else { return };
     let file = folder.join("mkz/pedal_map.csv");
@@ -335,6 +396,23 @@ fn longitudinal_acceleration_agrees_with_the_measured_pedal_map() {
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn random_and_mutated_vehicle_files_are_refused_or_read_but_never_panic(
+        noise in prop::collection::vec(any::<u8>(), 0..200),
+        at in 0.0..1.0f64,
+        cut in 0usize..200,
+    ) {
+        let _ = VehicleParams::parse(&String::from_utf8_lossy(&noise), "noise.toml");
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../vehicles/lincoln_mkz/vehicle.toml");
+        let mut bytes = std::fs::read(file).unwrap();
+        let start = (at * bytes.len() as f64) as usize;
+        let end = (start + cut).min(bytes.len());
+        bytes.splice(start..end, noise);
+        if let Err(error) = VehicleParams::parse(&String::from_utf8_lossy(&bytes), "mutated.toml") {
+            prop_assert!(error.to_string().starts_with("mutated.toml"));
+        }
+    }
+
     #[test]
     fn random_inputs_never_break_the_model(
         inputs in prop::collection::vec((0.0..100.0f64, 0.0..100.0f64, -470.0..470.0f64, 0usize..4), 10),
