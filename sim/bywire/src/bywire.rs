@@ -15,8 +15,8 @@ pub enum ByWireError {
     /// The .dbc lacks a message or signal the modules need.
     #[error(transparent)]
     Layout(#[from] Missing),
-    /// A report has no period.
-    #[error("{file}: the message {message:?} needs a GenMsgCycleTime above zero")]
+    /// A report has no period, or one below a millisecond.
+    #[error("{file}: the message {message:?} needs a GenMsgCycleTime of at least 1 ms")]
     NoCycle {
         /// The .dbc file.
         file: String,

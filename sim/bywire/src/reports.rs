@@ -8,6 +8,10 @@ use crate::{ByWireError, ByWireParams, gear};
 use skidpad_can::{Dbc, Frame};
 use skidpad_kernel::{Periodic, SimTime};
 use skidpad_vehicle::PlantReport;
+use std::time::Duration;
+
+/// Reports are sent once a tick at most; a shorter period is a mistake in the file.
+const SHORTEST_CYCLE: Duration = Duration::from_millis(1);
 
 #[derive(Clone, Debug)]
 pub(crate) struct Reports {
@@ -60,6 +64,7 @@ impl Reports {
             let message = dbc.message_by_name(name)?;
             let cycle = message
                 .cycle
+                .filter(|cycle| *cycle >= SHORTEST_CYCLE)
                 .ok_or_else(|| ByWireError::NoCycle { file: dbc.file.clone(), message: name })?;
             schedule.push((Periodic::new(cycle, message.start_delay), report));
         }

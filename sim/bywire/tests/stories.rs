@@ -657,9 +657,13 @@ fn a_dbc_that_lacks_what_the_modules_need_is_refused_by_name() {
     let error = ByWire::new(&dbc, &ByWireParams::default()).unwrap_err().to_string();
     assert_eq!(error, "a.dbc: there is no message \"SteeringReport\"; did you mean \"SteerReport\"?");
 
-    let dbc = Dbc::parse(&text.replace("BA_ \"GenMsgCycleTime\" BO_ 101 10;", ""), "a.dbc").unwrap();
-    let error = ByWire::new(&dbc, &ByWireParams::default()).unwrap_err();
-    assert!(matches!(error, ByWireError::NoCycle { message: "SteeringReport", .. }), "{error}");
+    let cycle = "BA_ \"GenMsgCycleTime\" BO_ 101 10;";
+    assert!(text.contains(cycle));
+    for none in ["", "BA_ \"GenMsgCycleTime\" BO_ 101 0.001;"] {
+        let dbc = Dbc::parse(&text.replace(cycle, none), "a.dbc").unwrap();
+        let error = ByWire::new(&dbc, &ByWireParams::default()).unwrap_err();
+        assert!(matches!(error, ByWireError::NoCycle { message: "SteeringReport", .. }), "{error}");
+    }
 }
 
 #[test]

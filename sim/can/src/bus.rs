@@ -126,12 +126,12 @@ impl Bus {
         true
     }
 
-    /// Fault: frames of these identifiers sent before `until` never reach the wire. A later call for the
-    /// same identifier replaces the earlier one.
+    /// Fault: frames of these identifiers sent before `until` never reach the wire. A fault that is already
+    /// there is prolonged if that ends later.
     pub fn drop_until(&mut self, ids: &[u16], until: SimTime) {
         for id in ids {
             match self.faults.iter_mut().find(|(dropped, _)| dropped == id) {
-                Some(fault) => fault.1 = until,
+                Some(fault) => fault.1 = fault.1.max(until),
                 None => self.faults.push((*id, until)),
             }
         }
@@ -455,6 +455,8 @@ mod tests {
     fn dropped_commands_vanish_until_the_fault_ends_and_others_pass() {
         let mut bus = Bus::new(500_000);
         bus.drop_until(&[0x60, 0x62], SimTime::from_ms(40));
+        // A shorter fault inside a longer one does not end it.
+        bus.drop_until(&[0x60], SimTime::from_ms(10));
         for ms in [0, 20, 40, 60] {
             for id in [0x60, 0x62, 0x64] {
                 bus.send(SimTime::from_ms(ms), A, Frame::new(id, [0; 8]));

@@ -1,5 +1,6 @@
-//! The recording that planning replays when a scenario names a map path and speeds: the rows that an RTK
-//! recorder would have written on a perfect drive along the reference.
+//! The recording that planning replays when a scenario names a map path and speeds: a perfect drive along
+//! the reference in an RTK recorder's rows. Its headings are those on the grid, as a planner has them that
+//! works on a map; a recorder would write the receiver's, which count from true north.
 
 use skidpad_geo::{MapFrame, wrap_angle};
 use skidpad_score::{Reference, SpeedProfile};

@@ -27,7 +27,8 @@ const CONTROL_PHASE: Duration = Duration::from_millis(4);
 const PLANNING_PHASE: Duration = Duration::from_millis(6);
 const PLANNING_PERIOD: Duration = Duration::from_millis(100);
 
-/// A topic with one publisher: what was sent in one tick arrives in the next.
+/// A topic with one publisher: what a module sends in its turn arrives at the next tick's beginning. (The
+/// driver's turn is before that of the modules, so what it sends arrives in the same tick.)
 #[derive(Debug)]
 struct Topic<M> {
     sent: Option<M>,
@@ -53,7 +54,9 @@ pub(crate) struct Stack {
     control_timer: Periodic,
     imu: Topic<Imu>,
     gps: Topic<Gps>,
-    pose: Topic<LocalizationEstimate>,
+    /// With the Unix time at which the position in it was measured: the message itself does not say.
+    pose: Topic<(LocalizationEstimate, f64)>,
+    gps_measured_unix_s: f64,
     trajectory: Topic<Box<AdcTrajectory>>,
     chassis: Topic<Chassis>,
     pad: Topic<PadMessage>,
@@ -68,7 +71,6 @@ pub(crate) struct Seen {
     pub(crate) pose: Option<LocalizationEstimate>,
     /// Unix time at which the position in `pose` was measured.
     pub(crate) pose_measured_unix_s: f64,
-    gps_measured_unix_s: f64,
     pub(crate) trajectory: Option<Box<AdcTrajectory>>,
     pub(crate) chassis: Option<Chassis>,
     pub(crate) command: Option<Box<ControlCommand>>,
@@ -98,6 +100,7 @@ impl Stack {
             imu: Topic::default(),
             gps: Topic::default(),
             pose: Topic::default(),
+            gps_measured_unix_s: 0.0,
             trajectory: Topic::default(),
             chassis: Topic::default(),
             pad: Topic::default(),
@@ -149,7 +152,7 @@ impl Stack {
         self.deliver(now);
         let unix_s = self.unix_s(now);
         if self.localization_timer.due(now) {
-            self.pose.sent = self.localization.tick(unix_s);
+            self.pose.sent = self.localization.tick(unix_s).map(|pose| (pose, self.gps_measured_unix_s));
         }
         if self.planning_timer.due(now)
             && let Some(planning) = &mut self.planning
@@ -170,16 +173,16 @@ impl Stack {
             self.localization.on_imu(&imu);
         }
         if let Some(gps) = self.gps.sent.take() {
-            self.seen.gps_measured_unix_s = gps.header.as_ref().map_or(0.0, |header| header.timestamp_sec());
+            self.gps_measured_unix_s = gps.header.as_ref().map_or(0.0, |header| header.timestamp_sec());
             self.localization.on_gps(&gps);
         }
-        if let Some(pose) = self.pose.sent.take() {
+        if let Some((pose, measured_unix_s)) = self.pose.sent.take() {
             self.control.on_localization(&pose);
             if let Some(planning) = &mut self.planning {
                 planning.on_localization(&pose);
             }
             self.operator.sees_pose();
-            self.seen.pose_measured_unix_s = self.seen.gps_measured_unix_s;
+            self.seen.pose_measured_unix_s = measured_unix_s;
             self.seen.pose = Some(pose);
         }
         if let Some(chassis) = self.chassis.sent.take() {

@@ -326,7 +326,7 @@ impl Map {
     /// and height. Stations are plan-view arc lengths from its start.
     ///
     /// # Errors
-    /// No path has this name.
+    /// No path has this name, or it is too long, or its offset folds it upon itself.
     pub fn path(&self, name: &str) -> Result<Path, MapError> {
         let whole = |problem: String| Source { file: &self.file, text: "" }.whole(problem);
         let named = self.paths.iter().find(|path| path.name == name).ok_or_else(|| {
@@ -334,7 +334,10 @@ impl Map {
             let expected = if names.is_empty() { "a map with paths".to_string() } else { names.join(", ") };
             whole(format!("the map has no path \"{name}\"")).expected(format!("one of: {expected}"))
         })?;
-        let points = path::sample(&self.roads, &named.stretches);
+        let points = path::sample(&self.roads, &named.stretches).ok_or_else(|| {
+            whole(format!("path \"{name}\" is too long"))
+                .expected(format!("at most {} points, one every 0.25 to 0.5 m", path::MAX_POINTS))
+        })?;
         Path::new(points, named.closed).map_err(|e| whole(format!("path \"{name}\" is unusable: {e}")))
     }
 }

@@ -8,6 +8,8 @@ use crate::opendrive::Road;
 /// Largest distance between points in curves and elsewhere, m.
 const STEP_CURVE_M: f64 = 0.25;
 const STEP_STRAIGHT_M: f64 = 0.5;
+/// Most points of a path: 250 km of curves.
+pub(crate) const MAX_POINTS: usize = 1_000_000;
 
 /// A stretch of road as a path follows it.
 #[derive(Clone, Copy, Debug)]
@@ -148,8 +150,8 @@ fn breaks(road: &Road, stretch: &Stretch) -> Vec<f64> {
     breaks
 }
 
-/// The points of a path. A closed path ends on its first point.
-pub(crate) fn sample(roads: &[Road], stretches: &[Stretch]) -> Vec<PathPoint> {
+/// The points of a path, `None` if they are more than [`MAX_POINTS`]. A closed path ends on its first point.
+pub(crate) fn sample(roads: &[Road], stretches: &[Stretch]) -> Option<Vec<PathPoint>> {
     let mut points: Vec<PathPoint> = Vec::new();
     let mut station = 0.0;
     for stretch in stretches {
@@ -163,6 +165,9 @@ pub(crate) fn sample(roads: &[Road], stretches: &[Stretch]) -> Vec<PathPoint> {
             let step = if laws.curved() { STEP_CURVE_M } else { STEP_STRAIGHT_M };
             let longest = laws.stretch(low).max(laws.stretch(high)).max(1.0);
             let count = ((high - low) * longest / step).ceil().max(1.0) as usize;
+            if points.len().saturating_add(count) > MAX_POINTS {
+                return None;
+            }
             let at = |i: usize| low + (high - low) * i as f64 / count as f64;
             // The joint belongs to what lies ahead: its curvature is the one to drive next.
             points.pop();
@@ -177,5 +182,5 @@ pub(crate) fn sample(roads: &[Road], stretches: &[Stretch]) -> Vec<PathPoint> {
             }
         }
     }
-    points
+    Some(points)
 }

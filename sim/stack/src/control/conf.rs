@@ -16,7 +16,7 @@ const MAX_TEXT_BYTES: usize = 1 << 20;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ControlConf {
-    /// Time between two commands, s.
+    /// Time between two commands, s: 0.001 to 1.
     pub control_period_s: f64,
     /// Whether old inputs lead to an emergency stop.
     pub enable_input_timestamp_check: bool,
@@ -163,7 +163,7 @@ impl ControlConf {
         use Rule::*;
         let (lateral, longitudinal) = (&self.lateral, &self.longitudinal);
         let mut rules = vec![
-            ("control_period_s", self.control_period_s, Positive),
+            ("control_period_s", self.control_period_s, Within(0.001, 1.0)),
             ("localization_period_s", self.localization_period_s, Positive),
             ("chassis_period_s", self.chassis_period_s, Positive),
             ("trajectory_period_s", self.trajectory_period_s, Positive),
@@ -177,9 +177,9 @@ impl ControlConf {
             ("lateral.mass_rl_kg", lateral.mass_rl_kg, Positive),
             ("lateral.mass_rr_kg", lateral.mass_rr_kg, Positive),
             ("lateral.eps", lateral.eps, Positive),
-            ("lateral.max_iteration", lateral.max_iteration.into(), From1To(10_000.0)),
+            ("lateral.max_iteration", lateral.max_iteration.into(), Within(1.0, 10_000.0)),
             ("lateral.cutoff_freq_hz", lateral.cutoff_freq_hz, Positive),
-            ("lateral.mean_filter_window_size", lateral.mean_filter_window_size.into(), From1To(127.0)),
+            ("lateral.mean_filter_window_size", lateral.mean_filter_window_size.into(), Within(1.0, 127.0)),
             ("lateral.steer_transmission_ratio", lateral.steer_transmission_ratio, Positive),
             ("lateral.steer_single_direction_max_deg", lateral.steer_single_direction_max_deg, Positive),
             ("lateral.steer_angle_rate_pctps", lateral.steer_angle_rate_pctps, Positive),
@@ -233,7 +233,7 @@ enum Rule {
     NotNegative,
     Positive,
     Percent,
-    From1To(f64),
+    Within(f64, f64),
 }
 
 impl Rule {
@@ -244,7 +244,7 @@ impl Rule {
                 Self::NotNegative => value >= 0.0,
                 Self::Positive => value > 0.0,
                 Self::Percent => (0.0..=100.0).contains(&value),
-                Self::From1To(most) => (1.0..=most).contains(&value),
+                Self::Within(least, most) => (least..=most).contains(&value),
             }
     }
 
@@ -254,7 +254,7 @@ impl Rule {
             Self::NotNegative => "a finite number, 0 or more".to_owned(),
             Self::Positive => "a finite number above 0".to_owned(),
             Self::Percent => "a percentage from 0 to 100".to_owned(),
-            Self::From1To(most) => format!("from 1 to {most}"),
+            Self::Within(least, most) => format!("from {least} to {most}"),
         }
     }
 }

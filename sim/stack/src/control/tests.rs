@@ -730,6 +730,10 @@ fn a_bad_parameter_file_is_refused_with_its_place() {
     assert_eq!((text.line, text.column), (line_of("soft_estop_brake_pct"), 24));
     let missing = changed("switch_speed_mps", "# switch_speed_mps");
     assert!(missing.message.contains("missing field `switch_speed_mps`"), "{missing}");
+    for period in ["1e-12", "1e300"] {
+        let period = changed("control_period_s = 0.01", &format!("control_period_s = {period}"));
+        assert!(period.message.starts_with("`control_period_s` must be from 0.001 to 1"), "{period}");
+    }
     let torn = changed("[lateral]", "[lateral");
     assert!(torn.to_string().starts_with(&format!("control.toml:{}:", line_of("[lateral]"))), "{torn}");
 }
