@@ -28,7 +28,7 @@ pub(crate) struct Car {
     pub(crate) plant: PlantReport,
     ground: MapGround,
     environment: Environment,
-    bywire: ByWire,
+    pub(crate) bywire: ByWire,
     contacts: ContactWorld,
     last_contact: Option<SimTime>,
 }

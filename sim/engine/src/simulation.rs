@@ -361,3 +361,6 @@ fn sensor_params(scenario: &LoadedScenario) -> (ReceiverParams, ImuParams) {
     };
     (receiver, imu)
 }
+
+#[cfg(test)]
+mod tests;

@@ -216,6 +216,12 @@ impl Stack {
         &self.operator
     }
 
+    /// How often a button has been pressed.
+    #[cfg(test)]
+    pub(crate) fn presses(&self) -> u32 {
+        self.pad_sequence_num
+    }
+
     pub(crate) fn driving_mode(&self) -> DrivingMode {
         self.canbus.driving_mode()
     }

@@ -178,8 +178,7 @@ fn a_lane_centre_beside_an_arc_has_its_own_radius_and_length() {
 
 #[test]
 fn a_path_blown_up_by_its_offset_is_refused_before_it_fills_the_memory() {
-    let arc =
-        "<geometry s=\"0\" x=\"0\" y=\"0\" hdg=\"0\" length=\"6.2\"><arc curvature=\"10\"/></geometry>";
+    let arc = "<geometry s=\"0\" x=\"0\" y=\"0\" hdg=\"0\" length=\"6.2\"><arc curvature=\"10\"/></geometry>";
     let extra =
         "[[path]]\nname = \"p\"\ndescription = \"d\"\nsegment = [{ road = \"1\", offset_m = -1e6 }]\n";
     let error = map_of(&road(6.2, arc, ""), extra).path("p").unwrap_err().to_string();

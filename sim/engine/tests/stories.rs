@@ -1,0 +1,400 @@
+//! The closed loop as its users know it: short drives on the shipped proving ground, seen from outside.
+
+use skidpad_engine::{Outcome, RunOptions, Simulation, TraceSample};
+use skidpad_scenario::{Library, LoadedScenario};
+use std::fmt::Write;
+use std::path::Path;
+
+fn library() -> Library {
+    Library::at(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")).unwrap()
+}
+
+fn load(text: &str) -> LoadedScenario {
+    library().load_text(text, Path::new("story.toml")).unwrap()
+}
+
+/// From rest to 3 m/s on the left skid pad, then `rest`.
+fn circle(duration_s: f64, rest: &str) -> LoadedScenario {
+    load(&format!(
+        r#"schema = 1
+name = "story"
+vehicle = "lincoln_mkz"
+map = "proving_ground"
+duration_s = {duration_s:?}
+
+[start]
+on = "skid_pad_left"
+
+[reference]
+path = "skid_pad_left"
+speed_mps = [[0.0, 0.0], [10.0, 3.0], [150.0, 3.0]]
+
+{rest}
+"#
+    ))
+}
+
+/// The car rolls past at 10 m/s on the straight; nobody engages the stack.
+fn coasting(duration_s: f64, rest: &str) -> LoadedScenario {
+    load(&format!(
+        r#"schema = 1
+name = "story"
+vehicle = "lincoln_mkz"
+map = "proving_ground"
+duration_s = {duration_s:?}
+
+[start]
+on = "straight"
+station_m = 5.0
+speed_mps = 10.0
+
+[operator]
+engage = false
+
+{rest}
+"#
+    ))
+}
+
+const IDEAL: &str = "[sensors]\ngnss = { profile = \"ideal\" }\nimu = { profile = \"ideal\" }\n";
+
+fn run_with(scenario: &LoadedScenario, seed: Option<u64>) -> (Vec<TraceSample>, Outcome) {
+    let simulation = Simulation::new(scenario, &RunOptions { seed }).unwrap();
+    let mut samples = Vec::new();
+    let outcome = simulation.run(|sample| samples.push(*sample), || false).unwrap();
+    (samples, outcome)
+}
+
+fn run(scenario: &LoadedScenario) -> (Vec<TraceSample>, Outcome) {
+    run_with(scenario, None)
+}
+
+/// The sample of an instant.
+fn at(samples: &[TraceSample], time_s: f64) -> &TraceSample {
+    &samples[(time_s * 100.0).round() as usize]
+}
+
+fn time_of(outcome: &Outcome, event: &str) -> f64 {
+    let found = outcome.events.iter().find(|happened| happened.name == event);
+    found.unwrap_or_else(|| panic!("no {event} in {:?}", outcome.events)).time_s
+}
+
+fn bits(sample: &TraceSample) -> Vec<u64> {
+    sample.values().iter().map(|value| value.to_bits()).collect()
+}
+
+const AUTO: i32 = 1;
+const EMERGENCY: i32 = 4;
+
+#[test]
+fn commands_reach_the_wheels_only_through_the_bus() {
+    let largest = |samples: &[TraceSample], of: fn(&TraceSample) -> f64| {
+        samples.iter().map(|sample| of(sample).abs()).fold(0.0, f64::max)
+    };
+    let command_deg: fn(&TraceSample) -> f64 = |sample| 4.7 * sample.sample.command.steering_pct;
+    let wheel_deg: fn(&TraceSample) -> f64 = |sample| sample.plant.steering_wheel_rad.to_degrees();
+
+    let (driven, _) = run(&circle(4.0, ""));
+    assert!(largest(&driven, command_deg) > 20.0 && largest(&driven, wheel_deg) > 20.0);
+    assert!(largest(&driven, |sample| sample.plant.throttle_pct) > 18.0);
+
+    // Apollo's canbus believes the car to be in automatic mode: it never looks at the units' ENABLED bits.
+    let lost = "[[event]]\nwhen = { time_s = 0.0 }\nbywire = { lose_commands_s = 60.0 }\n";
+    let (cut_off, outcome) = run(&circle(4.0, lost));
+    time_of(&outcome, "engaged");
+    assert!(cut_off.last().unwrap().driving_mode == AUTO);
+    assert!(largest(&cut_off, command_deg) > 20.0);
+    assert!(largest(&cut_off, wheel_deg) < 3.0, "{}", largest(&cut_off, wheel_deg));
+    assert!(largest(&cut_off, |sample| sample.plant.throttle_pct) < 15.2, "the released pedal");
+}
+
+#[test]
+fn the_operator_engages_the_stack_within_half_a_second_and_the_car_waits_on_its_brake() {
+    let (samples, outcome) = run(&circle(2.0, ""));
+    let engaged_s = time_of(&outcome, "engaged");
+    assert!((0.2..0.5).contains(&engaged_s), "{engaged_s}");
+    assert!(
+        samples.iter().all(|sample| (sample.driving_mode == AUTO) == (sample.sample.time_s >= engaged_s))
+    );
+    let before = samples.iter().filter(|sample| sample.sample.time_s < engaged_s - 0.1);
+    assert!(before.clone().count() > 5);
+    for sample in before {
+        assert!(sample.sample.truth.speed_mps.abs() < 1e-3, "{sample:?}");
+    }
+    // Control's own emergency stop, latched from its start until the first RESET, is no event.
+    assert!(outcome.events.iter().all(|event| event.name == "engaged"), "{:?}", outcome.events);
+}
+
+#[test]
+fn a_run_is_the_same_watched_or_not() {
+    let scenario = circle(3.0, "");
+    let (_, watched) = run(&scenario);
+    let mut simulation = Simulation::new(&scenario, &RunOptions::default()).unwrap();
+    while !simulation.is_finished() {
+        simulation.step();
+    }
+    let unwatched = simulation.finish();
+    assert_eq!(watched.truth_hash, unwatched.truth_hash);
+    assert_eq!(watched.events, unwatched.events);
+    assert_eq!(watched.simulated_s, 3.0);
+    assert_eq!(unwatched.simulated_s, 3.0);
+}
+
+#[test]
+fn a_run_that_is_told_to_stop_leaves_nothing() {
+    let simulation = Simulation::new(&circle(3.0, ""), &RunOptions::default()).unwrap();
+    let mut samples = 0;
+    assert!(simulation.run(|_| samples += 1, || true).is_none());
+    assert_eq!(samples, 0);
+}
+
+#[test]
+fn an_event_to_come_does_not_change_the_past() {
+    let (calm, _) = run(&circle(4.0, ""));
+    let event = "[[event]]\nwhen = { time_s = 3.0 }\ndriver = { hold_wheel_deg = 0.0, for_s = 1.0 }\n";
+    let (grabbed, _) = run(&circle(4.0, event));
+    let same = calm.iter().zip(&grabbed).take_while(|(a, b)| bits(a) == bits(b)).count();
+    // The hands count once they have been there for 50 ms.
+    assert!((300..=306).contains(&same), "the runs part at {} s", same as f64 * 0.01);
+}
+
+#[test]
+fn the_seed_changes_the_noise_and_nothing_else() {
+    let hash = |scenario: &LoadedScenario, seed| run_with(scenario, Some(seed)).1.truth_hash;
+    let noisy = circle(3.0, "");
+    assert_ne!(hash(&noisy, 1), hash(&noisy, 2), "noise moves the car");
+    assert_eq!(hash(&noisy, 1), hash(&noisy, 1));
+    let ideal = circle(3.0, IDEAL);
+    assert_eq!(hash(&ideal, 1), hash(&ideal, 2), "without noise there is nothing to draw");
+    // Where nobody steers by them, the sensors do not move the car.
+    let parked = coasting(2.0, "");
+    assert_eq!(hash(&parked, 1), hash(&parked, 2));
+}
+
+#[test]
+fn another_sensors_noise_does_not_change_that_of_the_gnss() {
+    let believed = |imu: &str| -> Vec<u64> {
+        let sensors = format!("[sensors]\nimu = {{ profile = \"{imu}\" }}\n");
+        let (samples, _) = run_with(&coasting(2.0, &sensors), Some(5));
+        let position = |sample: &TraceSample| sample.sample.believed.map(|pose| pose.position_m);
+        samples.iter().filter_map(position).flatten().map(f64::to_bits).collect()
+    };
+    let (ideal, datasheet) = (believed("ideal"), believed("datasheet"));
+    assert!(ideal.len() > 3 * 190);
+    assert_eq!(ideal, datasheet);
+}
+
+#[test]
+fn without_errors_the_stack_believes_what_was_true_when_it_was_measured() {
+    let (samples, outcome) = run(&circle(6.0, IDEAL));
+    let metrics = outcome.metrics;
+    assert!(metrics.distance_m > 5.0);
+    // A Unix time in a double is good to 0.24 µs.
+    assert!(metrics.localization_error_max_m < 1e-5, "{}", metrics.localization_error_max_m);
+    assert!(metrics.localization_heading_error_max_deg < 1e-4);
+    // Composed every 10 ms from the solution of the last 10 ms, one tick on its way.
+    for sample in &samples[10..] {
+        let age_s = sample.sample.time_s - sample.sample.believed.unwrap().measured_at_s;
+        assert!((age_s - 0.01).abs() < 1e-6, "{age_s} at {}", sample.sample.time_s);
+    }
+}
+
+#[test]
+fn a_pose_is_never_older_than_30_ms_while_the_receiver_sends() {
+    let (_, outcome) = run(&circle(6.0, ""));
+    let metrics = outcome.metrics;
+    // 5 to 10 ms in the receiver, up to 10 ms until localization's turn, up to 10 ms until the next one's.
+    assert!(metrics.localization_age_max_s <= 0.03, "{}", metrics.localization_age_max_s);
+    assert!(metrics.localization_age_mean_s >= 0.01, "{}", metrics.localization_age_mean_s);
+    assert!(metrics.localization_error_max_m < 0.06, "RTK: {}", metrics.localization_error_max_m);
+    assert!(metrics.localization_error_rms_m > 0.003);
+}
+
+#[test]
+fn in_an_outage_the_pose_drifts_and_in_silence_it_freezes() {
+    let believed = |sample: &TraceSample| sample.sample.believed.unwrap();
+    let event = |fault: &str| format!("[[event]]\nwhen = {{ time_s = 1.0 }}\ngnss = {{ {fault} }}\n");
+
+    let (calm, _) = run(&coasting(4.0, ""));
+    let (outage, outcome) = run(&coasting(4.0, &event("outage_s = 3.0")));
+    assert_eq!(time_of(&outcome, "gnss_outage"), 1.0);
+    let error = |samples: &[TraceSample], time_s| at(samples, time_s).errors.localization_m;
+    assert_eq!(error(&calm, 0.99).to_bits(), error(&outage, 0.99).to_bits());
+    // The car goes on, and so does the pose: late as before, wrong by more and more.
+    let moved = believed(at(&outage, 4.0)).position_m[0] - believed(at(&outage, 1.0)).position_m[0];
+    assert!((25.0..31.0).contains(&moved), "{moved}");
+    assert!(outcome.metrics.localization_age_max_s <= 0.03);
+    let drift = |time_s| {
+        (0..3)
+            .map(|i| {
+                let (a, b) =
+                    (believed(at(&outage, time_s)).position_m[i], believed(at(&calm, time_s)).position_m[i]);
+                (a - b) * (a - b)
+            })
+            .sum::<f64>()
+            .sqrt()
+    };
+    assert!(drift(4.0) > 0.02, "{}", drift(4.0));
+    assert!(drift(4.0) < 0.5, "an INS coasts three seconds: {}", drift(4.0));
+
+    let (silence, outcome) = run(&coasting(4.0, &event("silence_s = 1.0")));
+    assert_eq!(time_of(&outcome, "gnss_silence"), 1.0);
+    let frozen: Vec<_> = silence[105..200].iter().map(believed).collect();
+    assert!(frozen.iter().all(|pose| *pose == frozen[0]), "fresh stamps, the same pose");
+    assert!((outcome.metrics.localization_age_max_s - 1.01).abs() < 0.02);
+    assert!(error(&silence, 2.1) < 0.1, "and then it is back");
+}
+
+#[test]
+fn an_emergency_stop_of_planning_latches_until_reset() {
+    let rest = r#"
+[[event]]
+when = { time_s = 3.0 }
+planning = { estop = true }
+[[event]]
+when = { time_s = 3.5 }
+planning = { estop = false }
+[[event]]
+when = { time_s = 5.0 }
+pad = "start"
+[[event]]
+when = { time_s = 6.0 }
+pad = "reset"
+[[event]]
+when = { time_s = 6.5 }
+pad = "start"
+"#;
+    let (samples, outcome) = run(&circle(9.0, rest));
+    let command = |time_s| at(&samples, time_s).sample.command;
+    let estop_s = time_of(&outcome, "estop");
+    // Planning speaks ten times a second.
+    assert!(estop_s > 3.0 && estop_s < 3.12, "{estop_s}");
+    assert_eq!(outcome.events.iter().filter(|event| event.name == "estop").count(), 1);
+    for time_s in [3.4, 4.0, 4.9, 5.5, 5.9] {
+        assert_eq!((command(time_s).brake_pct, command(time_s).throttle_pct), (50.0, 0.0), "{time_s}");
+    }
+    assert!(at(&samples, 5.9).sample.truth.speed_mps.abs() < 0.03, "stopped");
+    // RESET gives the car back to the driver, START takes it again.
+    assert_eq!(at(&samples, 6.3).driving_mode, 0);
+    assert_ne!(command(6.3).brake_pct, 50.0);
+    assert_eq!(at(&samples, 7.0).driving_mode, AUTO);
+    assert!(at(&samples, 9.0).sample.truth.speed_mps > 0.5);
+    assert!((0.2..1.0).contains(&outcome.metrics.stop_distance_m), "from 1.5 m/s");
+}
+
+#[test]
+fn a_foot_left_on_the_brake_ends_automatic_driving_within_half_a_second() {
+    let rest = "[[event]]\nwhen = { time_s = 0.0 }\ndriver = { brake_pct = 40.0, for_s = 60.0 }\n";
+    let (samples, outcome) = run(&circle(3.0, rest));
+    // The units overrule the computer after 50 ms, Apollo looks ten times every 50 ms.
+    let held_s = time_of(&outcome, "emergency_mode") - time_of(&outcome, "engaged");
+    assert!((0.40..0.60).contains(&held_s), "{held_s}");
+    assert!(time_of(&outcome, "driver_override") < time_of(&outcome, "emergency_mode"));
+    assert_eq!(samples.last().unwrap().driving_mode, EMERGENCY);
+    assert!(outcome.metrics.distance_m < 0.01, "{}", outcome.metrics.distance_m);
+}
+
+#[test]
+fn two_losses_of_the_command_frames_add_up() {
+    // The second ends first: the frames stay lost until the first ends.
+    let rest = r#"
+[[event]]
+when = { time_s = 2.0 }
+bywire = { lose_commands_s = 60.0 }
+[[event]]
+when = { time_s = 2.1 }
+bywire = { lose_commands_s = 0.001 }
+"#;
+    let (_, outcome) = run(&circle(3.0, rest));
+    let timeout_s = time_of(&outcome, "bywire_timeout");
+    assert!((2.08..2.11).contains(&timeout_s), "100 ms after the last frame: {timeout_s}");
+    let units = outcome.events.iter().filter(|event| event.name == "bywire_timeout").count();
+    assert_eq!(units, 3, "brake, throttle and steering, once each");
+}
+
+#[test]
+fn a_car_that_leans_on_a_wall_does_not_hit_it_again_and_again() {
+    let scenario = load(
+        r#"schema = 1
+name = "story"
+vehicle = "lincoln_mkz"
+map = "proving_ground"
+duration_s = 12.0
+
+[start]
+on = "crash_lane"
+station_m = 170.0
+speed_mps = 5.0
+
+[operator]
+engage = false
+"#,
+    );
+    let (samples, outcome) = run(&scenario);
+    let hits: Vec<_> = outcome.events.iter().filter(|event| event.name == "collision").collect();
+    // The blow, and the creeping car that comes back after the rebound; then it leans.
+    assert!(hits[0].detail.starts_with("hit crash_wall at 4."), "{}", hits[0].detail);
+    assert!(hits.len() <= 2 && hits.iter().all(|hit| hit.time_s < 4.0), "{hits:?}");
+    assert!(!outcome.verdict.passed, "a collision fails a run that does not allow it");
+    assert!(samples.last().unwrap().sample.truth.speed_mps.abs() < 0.1);
+}
+
+/// A straight drive of 80 m at 4 m/s in UTM zone 10, 0.59° of meridian convergence from true north, as the
+/// recorder would write it with headings along the grid.
+fn recording() -> String {
+    let mut text = String::from(
+        "x,y,speed,acceleration,curvature,curvature_change_rate,time,theta,gear,s,throttle,brake,steering\n",
+    );
+    let heading = 0.4f64;
+    for row in 0..=2000 {
+        let time = f64::from(row) * 0.01;
+        let station = 4.0 * time;
+        let (x, y) = (586_385.0 + station * heading.cos(), 4_140_674.0 + station * heading.sin());
+        writeln!(text, "{x:.6}, {y:.6}, 4.0, 0, 0, 0, {time:.4}, {heading}, 1, {station:.6}, 0, 0, 0")
+            .unwrap();
+    }
+    text
+}
+
+#[test]
+fn the_receiver_measures_true_north_and_the_grid_bends_the_drive() {
+    let folder = std::env::temp_dir().join(format!("skidpad-engine-story-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("drive.csv");
+    std::fs::write(&file, recording()).unwrap();
+    let scenario = library().load_text(
+        &format!(
+            "schema = 1\nname = \"story\"\nvehicle = \"lincoln_mkz\"\nduration_s = 16.0\n\
+             [start]\nspeed_mps = 4.0\n[reference]\nfile = \"drive.csv\"\nutm_zone = 10\n{IDEAL}"
+        ),
+        &folder.join("story.toml"),
+    );
+    std::fs::remove_dir_all(&folder).unwrap();
+    let (samples, outcome) = run(&scenario.unwrap());
+
+    // What the stack believes, read as true north and put on the grid, is the truth.
+    assert!(outcome.metrics.localization_error_max_m < 1e-5, "{}", outcome.metrics.localization_error_max_m);
+    assert!(outcome.metrics.localization_heading_error_max_deg < 1e-4);
+    // The path runs 0.4 rad on the grid and 0.4 rad - 0.59° from true east.
+    let path_rad = at(&samples, 1.0).errors.reference_heading_rad;
+    assert!((path_rad.to_degrees() - 0.4f64.to_degrees() + 0.59).abs() < 0.01, "{}", path_rad.to_degrees());
+
+    // So the stack sees a heading error that is not there, and rests beside the path where the report says.
+    let said = &outcome.explanations[0];
+    assert!(said.contains("0.59 deg"), "{said}");
+    let predicted_m: f64 = said.split(" moves the car ").nth(1).unwrap()[..4].parse().unwrap();
+    let side = if said.contains("to the left") { 1.0 } else { -1.0 };
+    let rests_at_m = at(&samples, 15.0).errors.lateral_m;
+    assert!((rests_at_m - side * predicted_m).abs() < 0.02, "{rests_at_m} m, but: {said}");
+    assert!(predicted_m > 0.03, "{said}");
+}
+
+#[test]
+fn a_drive_that_takes_longer_than_an_hour_is_refused_with_words() {
+    let scenario = load(
+        "schema = 1\nname = \"story\"\nvehicle = \"lincoln_mkz\"\nmap = \"proving_ground\"\nduration_s = 60.0\n\
+         [reference]\npath = \"straight\"\nspeed_mps = [[0.0, 0.1], [1000.0, 0.1]]\n",
+    );
+    let error = Simulation::new(&scenario, &RunOptions::default()).err().unwrap().to_string();
+    assert_eq!(error, "story.toml: [reference]: the drive would take 10000 s, expected at most 3600 s");
+}
