@@ -51,6 +51,14 @@ fn close(actual: f64, expected: f64, tolerance: f64) {
 }
 
 #[test]
+fn every_metric_is_held_against_a_closed_form_here() {
+    let flags = ["stopped", "limit_cycle"];
+    for name in Metrics::INFO.iter().map(|info| info.name).chain(flags) {
+        assert!(include_str!("tests.rs").contains(&format!("m.{name}")), "{name} has no test");
+    }
+}
+
+#[test]
 fn a_perfect_run_has_no_error() {
     let m = run(Some(reference()), 90.0, |_, _| {});
     for error in [
@@ -129,8 +137,10 @@ fn heading_course_and_sideslip_are_three_things() {
         s.truth.velocity_mps = [10.0 * cos, 10.0 * sin, 0.0];
     });
     close(m.heading_error_rms_deg, 3.0, 1e-9);
+    close(m.heading_error_rms_rad, 3f64.to_radians(), 1e-12);
     close(m.heading_error_max_rad, 3f64.to_radians(), 1e-12);
     close(m.course_error_rms_deg, 1.0, 1e-9);
+    close(m.sideslip_rms_deg, 4.0, 1e-9);
     close(m.sideslip_max_deg, 4.0, 1e-9);
 }
 
