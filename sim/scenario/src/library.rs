@@ -55,9 +55,7 @@ pub struct VehicleFiles {
     pub name: String,
     /// The folder.
     pub dir: PathBuf,
-    /// Text of `vehicle.toml`.
-    pub vehicle_toml: String,
-    /// The parameters in it.
+    /// The parameters of `vehicle.toml`.
     pub params: VehicleParams,
     /// The CAN layout of `bywire.dbc`.
     pub dbc: Dbc,
@@ -488,17 +486,32 @@ impl Library {
 }
 
 impl VehicleFiles {
+    /// Reads the parameters in a vehicle's folder: `vehicle.toml` and the tyre property file it may name.
+    ///
+    /// # Errors
+    /// A file is missing or cannot be read, or something in it is wrong.
+    pub fn read_params(dir: &Path) -> Result<VehicleParams, LoadError> {
+        let file = dir.join("vehicle.toml");
+        let beside = |name: &str| {
+            if !is_folder_name(name) {
+                return Err(format!("`{name}` must be the name of a file beside this one"));
+            }
+            read_text(&dir.join(name), MAX_FILE_BYTES).map_err(|error| error.to_string())
+        };
+        let text = read_text(&file, MAX_FILE_BYTES)?;
+        VehicleParams::parse_with(&text, &show(&file), beside).map_err(|error| {
+            let (line, column) = error.at.unwrap_or((0, 0));
+            LoadError::at(&error.file, line, column, error.message.trim())
+        })
+    }
+
     /// Reads a vehicle's folder; `name` is what it is called.
     ///
     /// # Errors
     /// A file is missing or cannot be read, or something in it is wrong.
     pub fn read(name: &str, dir: &Path) -> Result<VehicleFiles, LoadError> {
         let file = |name: &str| dir.join(name);
-        let vehicle_toml = read_text(&file("vehicle.toml"), MAX_FILE_BYTES)?;
-        let params = VehicleParams::parse(&vehicle_toml, &show(&file("vehicle.toml"))).map_err(|error| {
-            let (line, column) = error.at.unwrap_or((0, 0));
-            LoadError::at(&error.file, line, column, error.message.trim())
-        })?;
+        let params = VehicleFiles::read_params(dir)?;
         let dbc_text = read_text(&file("bywire.dbc"), Dbc::MAX_BYTES as u64)?;
         let dbc = Dbc::parse(&dbc_text, &show(&file("bywire.dbc"))).map_err(|error| {
             LoadError::at(&error.file, error.line as usize, error.column as usize, error.message)
@@ -524,7 +537,6 @@ impl VehicleFiles {
         Ok(VehicleFiles {
             name: name.to_string(),
             dir: dir.to_path_buf(),
-            vehicle_toml,
             params,
             dbc,
             bywire,

@@ -2,20 +2,22 @@
 //!
 //! [`VehicleModel`] is constant, [`VehicleState`] changes; [`VehicleModel::step`] takes one to the next
 //! under an [`ActuatorDemand`] on a [`skidpad_world::Ground`]. Body frame ISO 8855 (x forward, y left,
-//! z up); world frame local ENU. The step allocates nothing and uses `libm` for every transcendental
-//! function, so a trajectory has the same bits on every machine.
+//! z up); world frame local ENU. The step allocates nothing; its transcendental functions are those of
+//! `libm` and polynomials of its own, so a trajectory has the same bits on every machine.
 
 mod brakes;
 pub mod calibration;
 mod delay;
 mod frame;
 mod interface;
+mod lanes;
 mod model;
 mod params;
 mod powertrain;
 mod state;
 mod steering;
 mod table;
+mod tir;
 mod tyre;
 
 pub use frame::Attitude;
@@ -26,4 +28,4 @@ pub use params::{
     SteeringParams, TyreParams, VehicleParams,
 };
 pub use state::{CornerState, VehicleState};
-pub use tyre::{PatchMotion, TyreForces, TyreState};
+pub use tyre::{TyreForces, TyreState};

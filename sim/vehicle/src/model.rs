@@ -18,11 +18,12 @@
 use crate::brakes::Brakes;
 use crate::frame::Attitude;
 use crate::interface::{ActuatorDemand, Gear, PlantReport, SteeringDemand};
+use crate::lanes::F4;
 use crate::params::{AxleParams, TyreParams, VehicleParams};
 use crate::powertrain::Powertrain;
 use crate::state::{CornerState, VehicleState};
 use crate::steering::{Steering, SteeringState};
-use crate::tyre::PatchMotion;
+use crate::tyre::{Motion4, TyreForces, TyreState, Tyres};
 use nalgebra::{Matrix3, Matrix6, Vector3, Vector6};
 use skidpad_world::Ground;
 
@@ -71,6 +72,20 @@ struct Corner {
     lateral_link: f64,
     /// Vertical link force per longitudinal tyre force.
     long_link: f64,
+    /// Camber in the design position (top to the right is positive), rad, and its change with travel, rad/m.
+    camber: [f64; 2],
+    /// Steer of the wheel in the design position (left is positive), rad, its change with travel, rad/m, with
+    /// lateral force, rad/N, and with aligning moment, rad/Nm.
+    steer: [f64; 4],
+}
+
+/// Where one wheel touches the ground, body frame.
+#[derive(Clone, Copy)]
+struct Contact {
+    patch: Vector3<f64>,
+    normal: Vector3<f64>,
+    ahead: Vector3<f64>,
+    left: Vector3<f64>,
 }
 
 /// The constant model of one car at one step size.
@@ -84,6 +99,7 @@ pub struct VehicleModel {
     inverse_mass: Matrix6<f64>,
     corners: [Corner; 4],
     tyre: TyreParams,
+    tyres: Tyres,
     steering: Steering,
     brakes: Brakes,
     powertrain: Powertrain,
@@ -113,7 +129,16 @@ impl VehicleModel {
             let y = if i % 2 == 0 { 0.5 * axle.track_m } else { -0.5 * axle.track_m };
             let load_n = 0.5 * load * c.mass_kg * DESIGN_GRAVITY_MPS2;
             let hub_height = params.tyre.unloaded_radius_m - load_n / params.tyre.vertical_stiffness_npm;
+            // Camber (top outward) and toe (inward) mirror from side to side.
+            let outward = -y.signum();
             Corner {
+                camber: [axle.camber_deg, axle.camber_gain_degpm].map(|value| outward * value.to_radians()),
+                steer: [
+                    outward * axle.toe_in_deg.to_radians(),
+                    outward * axle.toe_in_gain_degpm.to_radians(),
+                    1e-3 * axle.lateral_force_steer_degpkn.to_radians(),
+                    1e-3 * axle.aligning_moment_steer_degpknm.to_radians(),
+                ],
                 hub: Vector3::new(x, y, hub_height - c.cg_height_m),
                 preload_n: load_n - axle.unsprung_mass_kg * DESIGN_GRAVITY_MPS2,
                 lateral_link: -axle.roll_centre_height_m / y,
@@ -128,6 +153,8 @@ impl VehicleModel {
         let [xx, yy, zz] = c.sprung_inertia_kgm2;
         let xz = c.sprung_inertia_xz_kgm2;
         let sprung_inertia = Matrix3::new(xx, 0.0, -xz, 0.0, yy, 0.0, -xz, 0.0, zz);
+        let front_scale = params.front.cornering_stiffness_scale;
+        let rear_scale = params.rear.cornering_stiffness_scale;
         let mass = mass_matrix(sprung_mass_kg, &sprung_cg, &sprung_inertia, &corners);
         VehicleModel {
             dt_s,
@@ -138,6 +165,7 @@ impl VehicleModel {
             inverse_mass: mass.try_inverse().expect("a mass matrix is positive definite"),
             corners,
             tyre: params.tyre.clone(),
+            tyres: Tyres::new(&params.tyre, [front_scale, front_scale, rear_scale, rear_scale]),
             steering: Steering::new(&params.steering, params.front.track_m, wheelbase, dt_s),
             brakes: Brakes::new(&params.brakes, params.tyre.rolling_radius_m, dt_s),
             powertrain: Powertrain::new(&params.powertrain, dt_s),
@@ -336,8 +364,10 @@ impl VehicleModel {
         force += sprung;
         torque += self.sprung_cg.cross(&sprung) - rate.cross(&(self.sprung_inertia * rate));
 
-        let (left_steer, right_steer) = self.steering.road_wheels(state.steering.angle_rad);
-        let steer = [left_steer, right_steer, 0.0, 0.0];
+        let (contacts, motion) = self.touch(state, ground, &rotation, &velocity);
+        let mut deflections = gather2(state, |corner| [corner.tyre.long_m, corner.tyre.lat_m]);
+        let (tyres, [kappa, tan_alpha]) = self.tyres.advance(&mut deflections, &motion, dt);
+
         let bars = [
             self.corners[0].axle.anti_roll_npm * (state.corners[0].travel_m - state.corners[1].travel_m),
             self.corners[REAR].axle.anti_roll_npm * (state.corners[2].travel_m - state.corners[3].travel_m),
@@ -349,50 +379,17 @@ impl VehicleModel {
         // Vertical acceleration of each wheel without the body's share.
         let mut lift = [0.0; 4];
         let mut spin_reaction_nm = 0.0;
-        let (mut wheel_mps, mut rolling_mps) = ([0.0; 4], [0.0; 4]);
         for i in 0..4 {
             let corner = &self.corners[i];
+            let contact = &contacts[i];
             let now = &mut state.corners[i];
             let front = i < REAR;
             let mass = corner.axle.unsprung_mass_kg;
-            now.steer_rad = steer[i];
-
-            // Where the wheel is and what is under it.
-            let hub = corner.hub + Vector3::new(0.0, 0.0, now.travel_m);
-            let hub_world = state.position_m + rotation * hub;
-            let surface = ground.surface(i, hub_world.x, hub_world.y);
-            let normal = to_body * Vector3::from(surface.normal);
-            let distance = (hub_world.z - surface.height_m) * surface.normal[2];
-            let deflection = self.tyre.unloaded_radius_m - distance;
-            let hub_velocity = velocity + rate.cross(&hub) + Vector3::new(0.0, 0.0, now.travel_rate_mps);
-            let load = if deflection > 0.0 {
-                let closing = -hub_velocity.dot(&normal);
-                let elastic = self.tyre.vertical_stiffness_npm * deflection;
-                (elastic + self.tyre.vertical_damping_nspm * closing).max(0.0)
-            } else {
-                0.0
-            };
-
-            // Tyre axes and motion at the contact patch.
-            let (sine, cosine) = if front { libm::sincos(steer[i]) } else { (0.0, 1.0) };
-            let axis = Vector3::new(-sine, cosine, 0.0);
-            let ahead = axis.cross(&normal).normalize();
-            let left = normal.cross(&ahead);
-            let patch = hub - normal * distance;
-            let patch_velocity = velocity + rate.cross(&patch) + Vector3::new(0.0, 0.0, now.travel_rate_mps);
-            let motion = PatchMotion {
-                load_n: load,
-                vx_mps: patch_velocity.dot(&ahead),
-                vy_mps: patch_velocity.dot(&left),
-                rolling_mps: now.spin_rps * radius,
-                friction: surface.friction,
-            };
-            let tyre = self.tyre.advance(&mut now.tyre, &motion, corner.axle.cornering_stiffness_scale, dt);
+            let load = motion.load_n.0[i];
+            let tyre = TyreForces { fx_n: tyres.fx_n.0[i], fy_n: tyres.fy_n.0[i], mz_nm: tyres.mz_nm.0[i] };
 
             // Wheel spin: drive against tyre, then brake and rolling resistance, which only ever slow.
             let brake = self.brakes.torque_nm(&state.brakes, i);
-            wheel_mps[i] = motion.vx_mps;
-            rolling_mps[i] = motion.rolling_mps;
             let held =
                 brake + self.tyre.rolling_resistance * load * radius + if front { park_nm } else { hand_nm };
             let driven = if front { drive_nm } else { 0.0 } - tyre.fx_n * radius;
@@ -405,7 +402,7 @@ impl VehicleModel {
 
             // Suspension.
             let spring = self.spring_force(corner, now) + if i % 2 == 0 { bars[i / 2] } else { -bars[i / 2] };
-            let tyre_force = ahead * tyre.fx_n + left * tyre.fy_n + normal * load;
+            let tyre_force = contact.ahead * tyre.fx_n + contact.left * tyre.fy_n + contact.normal * load;
             let link = corner.lateral_link * tyre_force.y + corner.long_link * tyre_force.x;
 
             // On the body: horizontal tyre force at the patch, vertical suspension force at the hub, the
@@ -416,19 +413,21 @@ impl VehicleModel {
             let carried = Vector3::new(gravity.x - bias.x, gravity.y - bias.y, 0.0) * mass;
             let vertical = Vector3::new(0.0, 0.0, spring + link);
             force += horizontal + carried + vertical;
-            torque +=
-                patch.cross(&horizontal) + corner.hub.cross(&(carried + vertical)) + normal * tyre.mz_nm;
+            torque += contact.patch.cross(&horizontal)
+                + corner.hub.cross(&(carried + vertical))
+                + contact.normal * tyre.mz_nm;
             lift[i] = (tyre_force.z - spring - link) / mass + gravity.z - bias.z;
 
+            now.tyre = TyreState { long_m: deflections[0].0[i], lat_m: deflections[1].0[i] };
             now.forces = tyre;
             now.load_n = load;
-            now.friction = surface.friction;
-            now.slip_ratio = -now.tyre.long_m / self.tyre.relaxation_long_m;
-            now.slip_tangent = now.tyre.lat_m / self.tyre.relaxation_lat_m;
+            now.friction = motion.friction.0[i];
+            now.slip_ratio = kappa.0[i];
+            now.slip_tangent = tan_alpha.0[i];
             now.brake_torque_nm = brake;
         }
         torque.y -= spin_reaction_nm;
-        self.brakes.control_slip(&mut state.brakes, &wheel_mps, &rolling_mps, dt);
+        self.brakes.control_slip(&mut state.brakes, &motion.vx_mps.0, &motion.rolling_mps.0, dt);
 
         // Solve and integrate: velocities first.
         let load = Vector6::new(force.x, force.y, force.z, torque.x, torque.y, torque.z);
@@ -448,6 +447,77 @@ impl VehicleModel {
         state.rate_rps += angular * dt;
         state.position_m += state.velocity_mps * dt;
         state.attitude = state.attitude.turned(&state.rate_rps, dt);
+    }
+
+    /// Puts every wheel on the ground: the contact's axes, the load on it and its motion.
+    fn touch(
+        &self,
+        state: &mut VehicleState,
+        ground: &mut impl Ground,
+        rotation: &Matrix3<f64>,
+        velocity: &Vector3<f64>,
+    ) -> ([Contact; 4], Motion4) {
+        let to_body = rotation.transpose();
+        let rate = state.rate_rps;
+        let (left_steer, right_steer) = self.steering.road_wheels(state.steering.angle_rad);
+        let linkage = [left_steer, right_steer, 0.0, 0.0];
+        let mut camber = [0.0; 4];
+        for (i, (corner, now)) in self.corners.iter().zip(&mut state.corners).enumerate() {
+            let [toe, with_travel, with_force, with_moment] = corner.steer;
+            now.steer_rad = linkage[i]
+                + toe
+                + with_travel * now.travel_m
+                + with_force * now.forces.fy_n
+                + with_moment * now.forces.mz_nm;
+            camber[i] = corner.camber[0] + corner.camber[1] * now.travel_m;
+        }
+        let steer = F4(state.corners.map(|corner| corner.steer_rad));
+        let (sine, cosine) = (steer.sin(), steer.cos());
+
+        let mut contacts = [Contact {
+            patch: Vector3::zeros(),
+            normal: Vector3::zeros(),
+            ahead: Vector3::zeros(),
+            left: Vector3::zeros(),
+        }; 4];
+        let [mut load, mut vx, mut vy, mut rolling, mut inclination, mut friction] = [[0.0; 4]; 6];
+        for i in 0..4 {
+            let now = &state.corners[i];
+            let hub = self.corners[i].hub + Vector3::new(0.0, 0.0, now.travel_m);
+            let hub_world = state.position_m + rotation * hub;
+            let surface = ground.surface(i, hub_world.x, hub_world.y);
+            let normal = to_body * Vector3::from(surface.normal);
+            let distance = (hub_world.z - surface.height_m) * surface.normal[2];
+            let deflection = self.tyre.unloaded_radius_m - distance;
+            let hub_velocity = velocity + rate.cross(&hub) + Vector3::new(0.0, 0.0, now.travel_rate_mps);
+            if deflection > 0.0 {
+                let closing = -hub_velocity.dot(&normal);
+                let elastic = self.tyre.vertical_stiffness_npm * deflection;
+                load[i] = (elastic + self.tyre.vertical_damping_nspm * closing).max(0.0);
+            }
+
+            // Camber is small: its cosine is one within the accuracy of the model.
+            let axis = Vector3::new(-sine.0[i], cosine.0[i], camber[i]);
+            let ahead = axis.cross(&normal).normalize();
+            let left = normal.cross(&ahead);
+            let patch = hub - normal * distance;
+            let patch_velocity = hub_velocity - rate.cross(&(normal * distance));
+            vx[i] = patch_velocity.dot(&ahead);
+            vy[i] = patch_velocity.dot(&left);
+            rolling[i] = now.spin_rps * self.tyre.rolling_radius_m;
+            inclination[i] = axis.dot(&normal);
+            friction[i] = surface.friction;
+            contacts[i] = Contact { patch, normal, ahead, left };
+        }
+        let motion = Motion4 {
+            load_n: F4(load),
+            vx_mps: F4(vx),
+            vy_mps: F4(vy),
+            rolling_mps: F4(rolling),
+            camber_rad: F4(inclination),
+            friction: F4(friction),
+        };
+        (contacts, motion)
     }
 
     fn advance_actuators(&self, state: &mut VehicleState, demand: &ActuatorDemand) {
@@ -533,6 +603,12 @@ impl VehicleModel {
             stationary: spin.iter().all(|rate| *rate == 0.0),
         }
     }
+}
+
+/// Two numbers of each corner, as lanes.
+fn gather2(state: &VehicleState, of: impl Fn(&CornerState) -> [f64; 2]) -> [F4; 2] {
+    let values = [0, 1, 2, 3].map(|i: usize| of(&state.corners[i]));
+    [F4(values.map(|pair| pair[0])), F4(values.map(|pair| pair[1]))]
 }
 
 fn skew(v: &Vector3<f64>) -> Matrix3<f64> {

@@ -1,5 +1,6 @@
 //! The `vehicle.toml` file: every parameter of the model, with its unit.
 
+use crate::tir;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -81,16 +82,39 @@ pub struct AxleParams {
     /// Tangent of the side-view support angle: share of the longitudinal tyre force that the links
     /// carry vertically (anti-dive at the front, anti-lift at the rear), 0 = none.
     pub side_view_tan: f64,
+    /// Camber in the design position, deg, positive with the top of the wheel outward.
+    #[serde(default)]
+    pub camber_deg: f64,
+    /// Change of the camber with bump travel, deg/m.
+    #[serde(default)]
+    pub camber_gain_degpm: f64,
+    /// Toe in the design position, deg per wheel, positive inward.
+    #[serde(default)]
+    pub toe_in_deg: f64,
+    /// Change of the toe with bump travel, deg/m per wheel.
+    #[serde(default)]
+    pub toe_in_gain_degpm: f64,
+    /// Steer of the wheel under lateral force, deg/kN, positive toward the side to which the force points:
+    /// negative at the front and positive at the rear are understeering.
+    #[serde(default)]
+    pub lateral_force_steer_degpkn: f64,
+    /// Steer of the wheel under aligning moment, deg/kNm, positive with the moment.
+    #[serde(default)]
+    pub aligning_moment_steer_degpknm: f64,
     /// Scale of the tyre's cornering stiffness on this axle (1 = tyre alone); below 1 it stands for
     /// steering and suspension compliance.
     pub cornering_stiffness_scale: f64,
 }
 
-/// Magic-Formula tyre: a subset of PAC2002 coefficients under their standard names. Shifts (ply steer,
-/// conicity) are zero. Signs as in ISO-W tyre files: PKY1 is negative.
+/// Magic-Formula tyre: the PAC2002 coefficients under their standard names, those of a left wheel (the
+/// right one is its mirror image). Signs as in ISO-W tyre files: PKY1 is negative. Coefficients left out
+/// are zero.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TyreParams {
+    /// A PAC2002 tyre property file (`.tir`) in the vehicle's folder that gives what is left out here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub property_file: Option<String>,
     /// Unloaded radius, m.
     pub unloaded_radius_m: f64,
     /// Effective rolling radius, m.
@@ -116,45 +140,255 @@ pub struct TyreParams {
     /// Longitudinal peak friction at nominal load.
     pub pdx1: f64,
     /// Change of the longitudinal peak friction with load.
+    #[serde(default)]
     pub pdx2: f64,
     /// Longitudinal curvature factor.
+    #[serde(default)]
     pub pex1: f64,
     /// Longitudinal slip stiffness over load at nominal load.
     pub pkx1: f64,
     /// Change of the slip stiffness with load.
+    #[serde(default)]
     pub pkx2: f64,
     /// Lateral shape factor.
     pub pcy1: f64,
     /// Lateral peak friction at nominal load.
     pub pdy1: f64,
     /// Change of the lateral peak friction with load.
+    #[serde(default)]
     pub pdy2: f64,
     /// Lateral curvature factor.
+    #[serde(default)]
     pub pey1: f64,
     /// Largest cornering stiffness over nominal load (negative).
     pub pky1: f64,
     /// Load, over nominal load, at which the cornering stiffness is largest.
     pub pky2: f64,
     /// Combined slip, slope of the reduction of Fx.
+    #[serde(default)]
     pub rbx1: f64,
     /// Combined slip, change of that slope with κ.
+    #[serde(default)]
     pub rbx2: f64,
     /// Combined slip, shape of the reduction of Fx.
+    #[serde(default)]
     pub rcx1: f64,
     /// Combined slip, slope of the reduction of Fy.
+    #[serde(default)]
     pub rby1: f64,
     /// Combined slip, change of that slope with α.
+    #[serde(default)]
     pub rby2: f64,
-    /// Combined slip, α of the largest slope.
+    /// Combined slip, α of the largest slope, rad.
+    #[serde(default)]
     pub rby3: f64,
     /// Combined slip, shape of the reduction of Fy.
+    #[serde(default)]
     pub rcy1: f64,
-    /// Pneumatic trail over unloaded radius at nominal load and zero slip.
-    pub qdz1: f64,
-    /// Fall of the trail with slip angle (stiffness factor of its cosine form).
+    /// Fall of the trail with slip angle: stiffness factor.
+    #[serde(default)]
     pub qbz1: f64,
-    /// Shape of the trail's cosine form.
+    /// Fall of the trail with slip angle: shape factor.
+    #[serde(default)]
     pub qcz1: f64,
+    /// Pneumatic trail over unloaded radius at nominal load and zero slip.
+    #[serde(default)]
+    pub qdz1: f64,
+    /// Change of the longitudinal peak friction with camber², 1/rad².
+    #[serde(default)]
+    pub pdx3: f64,
+    /// Change of the longitudinal curvature with load.
+    #[serde(default)]
+    pub pex2: f64,
+    /// Change of the longitudinal curvature with load².
+    #[serde(default)]
+    pub pex3: f64,
+    /// Difference of the longitudinal curvature between drive and brake.
+    #[serde(default)]
+    pub pex4: f64,
+    /// Exponent of the slip stiffness in load.
+    #[serde(default)]
+    pub pkx3: f64,
+    /// Longitudinal horizontal shift.
+    #[serde(default)]
+    pub phx1: f64,
+    /// Change of that shift with load.
+    #[serde(default)]
+    pub phx2: f64,
+    /// Longitudinal vertical shift over load.
+    #[serde(default)]
+    pub pvx1: f64,
+    /// Change of that shift with load.
+    #[serde(default)]
+    pub pvx2: f64,
+    /// Change of the lateral peak friction with camber², 1/rad².
+    #[serde(default)]
+    pub pdy3: f64,
+    /// Change of the lateral curvature with load.
+    #[serde(default)]
+    pub pey2: f64,
+    /// Difference of the lateral curvature between the signs of α.
+    #[serde(default)]
+    pub pey3: f64,
+    /// Change of that difference with camber, 1/rad.
+    #[serde(default)]
+    pub pey4: f64,
+    /// Change of the cornering stiffness with camber, 1/rad.
+    #[serde(default)]
+    pub pky3: f64,
+    /// Lateral horizontal shift, rad.
+    #[serde(default)]
+    pub phy1: f64,
+    /// Change of that shift with load, rad.
+    #[serde(default)]
+    pub phy2: f64,
+    /// Change of that shift with camber.
+    #[serde(default)]
+    pub phy3: f64,
+    /// Lateral vertical shift over load.
+    #[serde(default)]
+    pub pvy1: f64,
+    /// Change of that shift with load.
+    #[serde(default)]
+    pub pvy2: f64,
+    /// Change of that shift with camber, 1/rad.
+    #[serde(default)]
+    pub pvy3: f64,
+    /// Change of that shift with camber and load, 1/rad.
+    #[serde(default)]
+    pub pvy4: f64,
+    /// Combined slip, curvature of the reduction of Fx.
+    #[serde(default)]
+    pub rex1: f64,
+    /// Change of that curvature with load.
+    #[serde(default)]
+    pub rex2: f64,
+    /// Combined slip, shift of the reduction of Fx, rad.
+    #[serde(default)]
+    pub rhx1: f64,
+    /// Combined slip, curvature of the reduction of Fy.
+    #[serde(default)]
+    pub rey1: f64,
+    /// Change of that curvature with load.
+    #[serde(default)]
+    pub rey2: f64,
+    /// Combined slip, shift of the reduction of Fy.
+    #[serde(default)]
+    pub rhy1: f64,
+    /// Change of that shift with load.
+    #[serde(default)]
+    pub rhy2: f64,
+    /// Side force from κ, over peak.
+    #[serde(default)]
+    pub rvy1: f64,
+    /// Change of that force with load.
+    #[serde(default)]
+    pub rvy2: f64,
+    /// Change of that force with camber, 1/rad.
+    #[serde(default)]
+    pub rvy3: f64,
+    /// Fall of that force with α, 1/rad.
+    #[serde(default)]
+    pub rvy4: f64,
+    /// Shape of that force in κ.
+    #[serde(default)]
+    pub rvy5: f64,
+    /// Slope of that force in κ.
+    #[serde(default)]
+    pub rvy6: f64,
+    /// Change of the trail's stiffness factor with load.
+    #[serde(default)]
+    pub qbz2: f64,
+    /// Change of the trail's stiffness factor with load².
+    #[serde(default)]
+    pub qbz3: f64,
+    /// Change of the trail's stiffness factor with camber, 1/rad.
+    #[serde(default)]
+    pub qbz4: f64,
+    /// Change of the trail's stiffness factor with the size of the camber, 1/rad.
+    #[serde(default)]
+    pub qbz5: f64,
+    /// Slope of the residual moment in α.
+    #[serde(default)]
+    pub qbz9: f64,
+    /// Slope of the residual moment in the cornering stiffness factor.
+    #[serde(default)]
+    pub qbz10: f64,
+    /// Change of the trail with load.
+    #[serde(default)]
+    pub qdz2: f64,
+    /// Change of the trail with camber, 1/rad.
+    #[serde(default)]
+    pub qdz3: f64,
+    /// Change of the trail with camber², 1/rad².
+    #[serde(default)]
+    pub qdz4: f64,
+    /// Residual moment over load and radius.
+    #[serde(default)]
+    pub qdz6: f64,
+    /// Change of that moment with load.
+    #[serde(default)]
+    pub qdz7: f64,
+    /// Change of that moment with camber, 1/rad.
+    #[serde(default)]
+    pub qdz8: f64,
+    /// Change of that moment with camber and load, 1/rad.
+    #[serde(default)]
+    pub qdz9: f64,
+    /// Curvature of the trail.
+    #[serde(default)]
+    pub qez1: f64,
+    /// Change of that curvature with load.
+    #[serde(default)]
+    pub qez2: f64,
+    /// Change of that curvature with load².
+    #[serde(default)]
+    pub qez3: f64,
+    /// Difference of that curvature between the signs of α.
+    #[serde(default)]
+    pub qez4: f64,
+    /// Change of that difference with camber, 1/rad.
+    #[serde(default)]
+    pub qez5: f64,
+    /// Shift of the trail, rad.
+    #[serde(default)]
+    pub qhz1: f64,
+    /// Change of that shift with load, rad.
+    #[serde(default)]
+    pub qhz2: f64,
+    /// Change of that shift with camber.
+    #[serde(default)]
+    pub qhz3: f64,
+    /// Change of that shift with camber and load.
+    #[serde(default)]
+    pub qhz4: f64,
+    /// Arm of Fx on the aligning moment, over radius.
+    #[serde(default)]
+    pub ssz1: f64,
+    /// Change of that arm with Fy.
+    #[serde(default)]
+    pub ssz2: f64,
+    /// Change of that arm with camber, 1/rad.
+    #[serde(default)]
+    pub ssz3: f64,
+    /// Change of that arm with camber and load, 1/rad.
+    #[serde(default)]
+    pub ssz4: f64,
+    /// Longitudinal relaxation length over radius at nominal load; with it `relaxation_long_m` is not used.
+    #[serde(default)]
+    pub ptx1: f64,
+    /// Change of that length with load.
+    #[serde(default)]
+    pub ptx2: f64,
+    /// Exponent of that length in load.
+    #[serde(default)]
+    pub ptx3: f64,
+    /// Largest lateral relaxation length over radius; with it `relaxation_lat_m` is not used.
+    #[serde(default)]
+    pub pty1: f64,
+    /// Load, over nominal load, at which it is largest.
+    #[serde(default)]
+    pub pty2: f64,
 }
 
 /// Steering column, EPS and linkage. Angles and rates at the steering wheel unless named otherwise.
@@ -293,18 +527,52 @@ impl VehicleParams {
     /// Reads and checks the text of a `vehicle.toml`; `file` names it in errors.
     ///
     /// # Errors
-    /// Malformed TOML, unknown or missing keys (with line and column), values out of range.
+    /// Malformed TOML, unknown or missing keys (with line and column), values out of range, a tyre
+    /// property file (see [`VehicleParams::parse_with`]).
     pub fn parse(text: &str, file: &str) -> Result<Self, ParamError> {
-        let params: VehicleParams = toml::from_str(text).map_err(|error| ParamError {
-            file: file.to_string(),
-            at: error.span().map(|span| line_column(text, span.start)),
-            message: error.message().to_string(),
-        })?;
-        params.validate().map_err(|(key, message)| ParamError {
-            file: file.to_string(),
-            at: locate(text, &key),
-            message: format!("{key}: {message}"),
-        })?;
+        Self::parse_with(text, file, |name| Err(format!("the property file `{name}` is not at hand")))
+    }
+
+    /// As [`VehicleParams::parse`], with `read` giving the text of the tyre property file (`.tir`, PAC2002)
+    /// that `tyre.property_file` may name. What `[tyre]` gives itself counts more than the property file.
+    ///
+    /// # Errors
+    /// As `parse`, and what is wrong with the property file.
+    pub fn parse_with(
+        text: &str,
+        file: &str,
+        read: impl FnOnce(&str) -> Result<String, String>,
+    ) -> Result<Self, ParamError> {
+        let fail =
+            |at: Option<(usize, usize)>, message: String| ParamError { file: file.to_string(), at, message };
+        let toml_error = |error: toml::de::Error| {
+            fail(error.span().map(|span| line_column(text, span.start)), error.message().trim().to_string())
+        };
+        let mut table: toml::Table = toml::from_str(text).map_err(toml_error)?;
+        let named =
+            table.get("tyre").and_then(|tyre| tyre.get("property_file")).and_then(|name| name.as_str());
+        let params: VehicleParams = match named.map(str::to_string) {
+            None => toml::from_str(text).map_err(toml_error)?,
+            Some(name) => {
+                let key = "tyre.property_file";
+                let at = locate(text, key);
+                let source = read(&name).map_err(|message| fail(at, format!("{key}: {message}")))?;
+                let values = tir::read(&source).map_err(|error| ParamError {
+                    file: name.clone(),
+                    at: (error.line > 0).then_some((error.line, 1)),
+                    message: error.message,
+                })?;
+                if let Some(tyre) = table.get_mut("tyre").and_then(|tyre| tyre.as_table_mut()) {
+                    for (key, value) in values {
+                        tyre.entry(key).or_insert(toml::Value::Float(value));
+                    }
+                }
+                table
+                    .try_into()
+                    .map_err(|error: toml::de::Error| fail(at, error.message().trim().to_string()))?
+            }
+        };
+        params.validate().map_err(|(key, message)| fail(locate(text, &key), format!("{key}: {message}")))?;
         Ok(params)
     }
 
@@ -370,6 +638,12 @@ impl AxleParams {
         within("stop_npm", self.stop_npm, 0.0, 1e7);
         within("roll_centre_height_m", self.roll_centre_height_m, -1.0, 2.0);
         within("side_view_tan", self.side_view_tan, -1.0, 1.0);
+        within("camber_deg", self.camber_deg, -10.0, 10.0);
+        within("camber_gain_degpm", self.camber_gain_degpm, -200.0, 200.0);
+        within("toe_in_deg", self.toe_in_deg, -5.0, 5.0);
+        within("toe_in_gain_degpm", self.toe_in_gain_degpm, -100.0, 100.0);
+        within("lateral_force_steer_degpkn", self.lateral_force_steer_degpkn, -1.0, 1.0);
+        within("aligning_moment_steer_degpknm", self.aligning_moment_steer_degpknm, -30.0, 30.0);
         within("cornering_stiffness_scale", self.cornering_stiffness_scale, 0.01, 10.0);
     }
 }
@@ -407,11 +681,76 @@ impl TyreParams {
             ("rby2", self.rby2),
             ("rby3", self.rby3),
             ("rcy1", self.rcy1),
-            ("qdz1", self.qdz1),
             ("qbz1", self.qbz1),
             ("qcz1", self.qcz1),
+            ("qdz1", self.qdz1),
+            ("pdx3", self.pdx3),
+            ("pex2", self.pex2),
+            ("pex3", self.pex3),
+            ("pex4", self.pex4),
+            ("pkx3", self.pkx3),
+            ("phx1", self.phx1),
+            ("phx2", self.phx2),
+            ("pvx1", self.pvx1),
+            ("pvx2", self.pvx2),
+            ("pdy3", self.pdy3),
+            ("pey2", self.pey2),
+            ("pey3", self.pey3),
+            ("pey4", self.pey4),
+            ("pky3", self.pky3),
+            ("phy1", self.phy1),
+            ("phy2", self.phy2),
+            ("phy3", self.phy3),
+            ("pvy1", self.pvy1),
+            ("pvy2", self.pvy2),
+            ("pvy3", self.pvy3),
+            ("pvy4", self.pvy4),
+            ("rex1", self.rex1),
+            ("rex2", self.rex2),
+            ("rhx1", self.rhx1),
+            ("rey1", self.rey1),
+            ("rey2", self.rey2),
+            ("rhy1", self.rhy1),
+            ("rhy2", self.rhy2),
+            ("rvy1", self.rvy1),
+            ("rvy2", self.rvy2),
+            ("rvy3", self.rvy3),
+            ("rvy4", self.rvy4),
+            ("rvy5", self.rvy5),
+            ("rvy6", self.rvy6),
+            ("qbz2", self.qbz2),
+            ("qbz3", self.qbz3),
+            ("qbz4", self.qbz4),
+            ("qbz5", self.qbz5),
+            ("qbz9", self.qbz9),
+            ("qbz10", self.qbz10),
+            ("qdz2", self.qdz2),
+            ("qdz3", self.qdz3),
+            ("qdz4", self.qdz4),
+            ("qdz6", self.qdz6),
+            ("qdz7", self.qdz7),
+            ("qdz8", self.qdz8),
+            ("qdz9", self.qdz9),
+            ("qez1", self.qez1),
+            ("qez2", self.qez2),
+            ("qez3", self.qez3),
+            ("qez4", self.qez4),
+            ("qez5", self.qez5),
+            ("qhz1", self.qhz1),
+            ("qhz2", self.qhz2),
+            ("qhz3", self.qhz3),
+            ("qhz4", self.qhz4),
+            ("ssz1", self.ssz1),
+            ("ssz2", self.ssz2),
+            ("ssz3", self.ssz3),
+            ("ssz4", self.ssz4),
+            ("ptx1", self.ptx1),
+            ("ptx2", self.ptx2),
+            ("ptx3", self.ptx3),
+            ("pty1", self.pty1),
+            ("pty2", self.pty2),
         ] {
-            within(key, value, -100.0, 100.0);
+            within(key, value, -1e5, 1e5);
         }
     }
 }

@@ -237,7 +237,7 @@ fn at_walking_pace_the_rear_axle_turns_about_the_ackermann_centre() {
             let p = params();
             let radius = p.chassis.wheelbase_m / libm::tan(f64::to_radians(steering_deg / p.steering.ratio));
             let got = run.speed() / run.state.rate_rps.z;
-            assert!(run.speed().abs() > 0.2, "{} m/s", run.speed());
+            assert!(run.speed().abs() > 0.1, "{} m/s", run.speed());
             // 0.5° of dead band at the steering wheel is 0.4 % at 120°.
             assert!(
                 (got / radius - 1.0).abs() < 0.012,
