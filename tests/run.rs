@@ -170,11 +170,8 @@ fn a_recorded_drive_is_followed_to_its_end() {
 
 #[test]
 fn the_real_drive_is_followed_within_its_limits() {
-    let Some(data) = std::env::var_os("SKIDPAD_REFERENCE_DATA") else {
-        eprintln!("skipped: SKIDPAD_REFERENCE_DATA is not set");
-        return;
-    };
-    let file = Path::new(&data).join("mkz/drive_garage_consistent.csv");
+    let Some(data) = skidpad_test_support::reference_data() else { return };
+    let file = data.join("mkz/drive_garage_consistent.csv");
     skidpad(&["run", "--reference", file.to_str().unwrap()]).expect(0);
 }
 

@@ -1,5 +1,6 @@
 //! The closed loop as its users know it: short drives on the shipped proving ground, seen from outside.
 
+use proptest::prelude::*;
 use skidpad_engine::{Outcome, RunOptions, Simulation, TraceSample};
 use skidpad_scenario::{Library, LoadedScenario};
 use std::fmt::Write;
@@ -397,4 +398,57 @@ fn a_drive_that_takes_longer_than_an_hour_is_refused_with_words() {
     );
     let error = Simulation::new(&scenario, &RunOptions::default()).err().unwrap().to_string();
     assert_eq!(error, "story.toml: [reference]: the drive would take 10000 s, expected at most 3600 s");
+}
+
+/// One event of any kind at any time of a short run.
+fn any_event() -> impl Strategy<Value = String> {
+    let span = 0.001f64..3.0;
+    let action = prop_oneof![
+        span.clone().prop_map(|s| format!("gnss = {{ outage_s = {s:?} }}")),
+        span.clone().prop_map(|s| format!("gnss = {{ silence_s = {s:?} }}")),
+        span.clone().prop_map(|s| format!("bywire = {{ lose_commands_s = {s:?} }}")),
+        (span.clone(), -720.0..720.0f64, 0.1..100.0f64).prop_map(|(s, angle_deg, torque_nm)| {
+            format!("driver = {{ hold_wheel_deg = {angle_deg:?}, torque_nm = {torque_nm:?}, for_s = {s:?} }}")
+        }),
+        (span.clone(), 0.0..100.0f64, 0.0..100.0f64).prop_map(|(s, throttle_pct, brake_pct)| {
+            format!(
+                "driver = {{ throttle_pct = {throttle_pct:?}, brake_pct = {brake_pct:?}, for_s = {s:?} }}"
+            )
+        }),
+        (span, prop::sample::select(vec!["park", "reverse", "neutral", "drive"]))
+            .prop_map(|(s, gear)| format!("driver = {{ gear = \"{gear}\", for_s = {s:?} }}")),
+        any::<bool>().prop_map(|estop| format!("planning = {{ estop = {estop} }}")),
+        prop::sample::select(vec!["start", "stop", "reset"]).prop_map(|pad| format!("pad = \"{pad}\"")),
+    ];
+    (0.0..2.0f64, action)
+        .prop_map(|(time_s, action)| format!("[[event]]\nwhen = {{ time_s = {time_s:?} }}\n{action}\n"))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    /// Whatever happens to the car, the numbers stay numbers and the run repeats.
+    #[test]
+    fn no_events_break_a_run(
+        events in prop::collection::vec(any_event(), 0..12), speed_mps in -5.0..30.0f64, seed in any::<u32>(),
+    ) {
+        let rest = format!("[start]\non = \"skid_pad_left\"\nspeed_mps = {speed_mps:?}\n{}", events.concat());
+        let scenario = load(&format!(
+            "schema = 1\nname = \"any\"\nvehicle = \"lincoln_mkz\"\nmap = \"proving_ground\"\nduration_s = 2.5\n\
+             seed = {seed}\n[reference]\npath = \"skid_pad_left\"\nspeed_mps = [[0.0, 5.0], [150.0, 5.0]]\n{rest}"
+        ));
+        let (samples, outcome) = run(&scenario);
+        prop_assert_eq!(samples.len(), 251);
+        for sample in &samples {
+            let truth = &sample.sample.truth;
+            let numbers = [truth.position_m, truth.velocity_mps].concat();
+            prop_assert!(numbers.iter().all(|number| number.abs() < 1e4), "{:?}", truth);
+            prop_assert!(sample.wheels.as_flattened().iter().all(|number| number.is_finite()));
+            let command = sample.sample.command;
+            prop_assert!((0.0..=100.0).contains(&command.throttle_pct) && (0.0..=100.0).contains(&command.brake_pct));
+            // Fresh from a low pass, the command may overshoot its limit a little.
+            prop_assert!(command.steering_pct.abs() < 110.0);
+        }
+        prop_assert_eq!(run(&scenario).1.truth_hash, outcome.truth_hash);
+    }
 }

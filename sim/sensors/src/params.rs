@@ -90,19 +90,6 @@ impl Default for ImuParams {
 }
 
 impl ImuParams {
-    /// Names accepted by [`ImuParams::preset`].
-    pub const PRESETS: [&str; 3] = ["ideal", "datasheet", "kvh"];
-
-    /// The preset called `name`, or `None` if there is none.
-    pub fn preset(name: &str) -> Option<Self> {
-        match name {
-            "ideal" => Some(Self::ideal()),
-            "datasheet" => Some(Self::datasheet()),
-            "kvh" => Some(Self::kvh()),
-            _ => None,
-        }
-    }
-
     /// No errors at all: the increments are those of the truth, to rounding.
     pub fn ideal() -> Self {
         ImuParams {
@@ -273,20 +260,6 @@ impl Default for ReceiverParams {
 }
 
 impl ReceiverParams {
-    /// Names accepted by [`ReceiverParams::profile`].
-    pub const PROFILES: [&str; 4] = ["ideal", "rtk_fixed", "rtk_float", "single"];
-
-    /// The profile called `name`, or `None` if there is none.
-    pub fn profile(name: &str) -> Option<Self> {
-        match name {
-            "ideal" => Some(Self::ideal()),
-            "rtk_fixed" => Some(Self::rtk_fixed()),
-            "rtk_float" => Some(Self::rtk_float()),
-            "single" => Some(Self::single()),
-            _ => None,
-        }
-    }
-
     /// The truth, at once.
     pub fn ideal() -> Self {
         ReceiverParams {

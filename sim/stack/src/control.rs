@@ -84,7 +84,7 @@ use skidpad_msgs::apollo::control::{
 use skidpad_msgs::apollo::localization::LocalizationEstimate;
 use skidpad_msgs::apollo::planning::AdcTrajectory;
 
-pub use calibration::{CALIBRATION_HEADER, CalibrationPoint, CalibrationTable};
+pub use calibration::{CALIBRATION_HEADER, CalibrationTable};
 pub use conf::{ControlConf, LateralConf, LongitudinalConf, PidConf};
 pub use filter::{LowPass, MeanFilter};
 pub use lqr::{ErrorModel, Gain};

@@ -11,19 +11,18 @@ const EPSILON: f64 = 1.0e-6;
 /// The header line of a table file.
 pub const CALIBRATION_HEADER: &str = "speed_mps,acceleration_mps2,command_percent";
 
-/// One measured point.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct CalibrationPoint {
-    /// Vehicle speed, m/s.
-    pub speed_mps: f64,
-    /// Acceleration that the command gave at that speed, m/s².
-    pub acceleration_mps2: f64,
-    /// Pedal command, %: throttle if positive, brake if negative.
-    pub command_pct: f64,
+/// One row of the file.
+struct Measured {
+    line: usize,
+    speed_mps: f64,
+    /// Acceleration that the command gave at that speed.
+    acceleration_mps2: f64,
+    command_pct: f64,
 }
 
-/// A table of [`CalibrationPoint`]s, interpolated as Apollo 1.0's `Interpolation2D` does: linearly in acceleration
-/// inside each of the two neighbouring speed rows, then linearly in speed, held constant beyond every edge.
+/// Pedal commands (%; throttle positive, brake negative) by speed (m/s) and acceleration (m/s²), interpolated as
+/// Apollo 1.0's `Interpolation2D` does: linearly in acceleration inside each of the two neighbouring speed rows, then
+/// linearly in speed, held constant beyond every edge.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CalibrationTable {
     /// Rows by rising speed, never empty.
@@ -66,7 +65,7 @@ impl CalibrationTable {
             return Err(error(1, 1, message));
         }
 
-        let mut rows: Vec<(CalibrationPoint, usize)> = Vec::new();
+        let mut rows: Vec<Measured> = Vec::new();
         for (line_number, line) in lines {
             if line.trim().is_empty() {
                 continue;
@@ -96,76 +95,39 @@ impl CalibrationTable {
                 return Err(error(line_number, 1, message));
             }
             let [speed_mps, acceleration_mps2, command_pct] = values;
-            rows.push((CalibrationPoint { speed_mps, acceleration_mps2, command_pct }, line_number));
+            rows.push(Measured { line: line_number, speed_mps, acceleration_mps2, command_pct });
         }
-        Self::from_numbered(rows).map_err(|(line, message)| error(line, 1, message))
+        Self::from_measured(rows).map_err(|(line, message)| error(line, 1, message))
     }
 
-    /// Makes a table from points in any order.
-    ///
-    /// # Errors
-    /// A sentence if there is no point, a value is not finite, or two points have the same speed and acceleration.
-    pub fn from_points(points: &[CalibrationPoint]) -> Result<Self, String> {
-        for (index, point) in points.iter().enumerate() {
-            if ![point.speed_mps, point.acceleration_mps2, point.command_pct].iter().all(|v| v.is_finite()) {
-                return Err(format!("calibration point {index} has a value that is not finite: {point:?}"));
-            }
-        }
-        let zero_based = points.iter().copied().enumerate().map(|(index, point)| (point, index)).collect();
-        Self::from_numbered(zero_based).map_err(|(_, message)| message)
-    }
-
-    fn from_numbered(mut numbered: Vec<(CalibrationPoint, usize)>) -> Result<Self, (usize, String)> {
-        numbered.sort_by(|(a, a_at), (b, b_at)| {
-            (a.speed_mps + 0.0)
-                .total_cmp(&(b.speed_mps + 0.0))
-                .then((a.acceleration_mps2 + 0.0).total_cmp(&(b.acceleration_mps2 + 0.0)))
-                .then(a_at.cmp(b_at))
+    fn from_measured(mut measured: Vec<Measured>) -> Result<Self, (usize, String)> {
+        measured.sort_by(|a, b| {
+            let by_speed = a.speed_mps.total_cmp(&b.speed_mps);
+            by_speed.then(a.acceleration_mps2.total_cmp(&b.acceleration_mps2)).then(a.line.cmp(&b.line))
         });
         let mut rows: Vec<SpeedRow> = Vec::new();
-        let mut previous_at = 0;
-        for (point, at) in numbered {
-            let entry = (point.acceleration_mps2, point.command_pct);
+        let mut previous_line = 0;
+        for Measured { line, speed_mps, acceleration_mps2, command_pct } in measured {
+            let entry = (acceleration_mps2, command_pct);
             match rows.last_mut() {
-                Some(row) if row.speed_mps == point.speed_mps => {
-                    if row.points.last().is_some_and(|last| last.0 == entry.0) {
+                Some(row) if row.speed_mps == speed_mps => {
+                    if row.points.last().is_some_and(|last| last.0 == acceleration_mps2) {
                         let message = format!(
-                            "speed {} m/s and acceleration {} m/s² are there twice (also at {previous_at}): \
-                             the command for them would be ambiguous; remove one",
-                            point.speed_mps, point.acceleration_mps2
+                            "speed {speed_mps} m/s and acceleration {acceleration_mps2} m/s² are there twice (also \
+                             in line {previous_line}): the command for them would be ambiguous; remove one"
                         );
-                        return Err((at, message));
+                        return Err((line, message));
                     }
                     row.points.push(entry);
                 }
-                _ => rows.push(SpeedRow { speed_mps: point.speed_mps, points: vec![entry] }),
+                _ => rows.push(SpeedRow { speed_mps, points: vec![entry] }),
             }
-            previous_at = at;
+            previous_line = line;
         }
         if rows.is_empty() {
             return Err((1, "the calibration table has no rows; at least one is needed".to_owned()));
         }
         Ok(Self { rows })
-    }
-
-    /// The points by rising speed, then rising acceleration.
-    pub fn points(&self) -> impl Iterator<Item = CalibrationPoint> + '_ {
-        self.rows.iter().flat_map(|row| {
-            row.points.iter().map(|&(acceleration_mps2, command_pct)| CalibrationPoint {
-                speed_mps: row.speed_mps,
-                acceleration_mps2,
-                command_pct,
-            })
-        })
-    }
-
-    /// The table as CSV text that [`CalibrationTable::parse`] reads back to the same table.
-    pub fn to_csv(&self) -> String {
-        let mut text = format!("{CALIBRATION_HEADER}\n");
-        for point in self.points() {
-            text += &format!("{:?},{:?},{:?}\n", point.speed_mps, point.acceleration_mps2, point.command_pct);
-        }
-        text
     }
 
     /// The pedal command (%; throttle positive, brake negative) for an acceleration at a speed; not a number if one

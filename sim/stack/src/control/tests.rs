@@ -656,8 +656,6 @@ fn the_table_interpolates_in_acceleration_then_in_speed_and_holds_its_edges() {
         assert!((got - expected).abs() < 1e-12, "{speed_mps} {acceleration_mps2}: {got} {expected}");
     }
     assert!(table.command_pct(f64::NAN, 0.0).is_nan() && table.command_pct(0.0, f64::NAN).is_nan());
-    assert_eq!(CalibrationTable::parse(&table.to_csv(), "t.csv").unwrap(), table);
-    assert_eq!(CalibrationTable::from_points(&table.points().collect::<Vec<_>>()).unwrap(), table);
 }
 
 #[test]
@@ -674,15 +672,12 @@ fn a_bad_table_is_refused_with_its_place() {
         (format!("{header}\n1,inf,3\n"), "t.csv:2:3: expected a finite number, got `inf`"),
         (
             format!("{header}\n0,2,3\n-0,2,4\n"),
-            "t.csv:3:1: speed 0 m/s and acceleration 2 m/s² are there twice",
+            "t.csv:3:1: speed 0 m/s and acceleration 2 m/s² are there twice (also in line 2)",
         ),
     ] {
         let error = CalibrationTable::parse(&text, "t.csv").unwrap_err().to_string();
         assert!(error.starts_with(expected), "{error}");
     }
-    let nan = CalibrationPoint { speed_mps: 0.0, acceleration_mps2: f64::NAN, command_pct: 0.0 };
-    assert!(CalibrationTable::from_points(&[nan]).unwrap_err().contains("not finite"));
-    assert!(CalibrationTable::from_points(&[]).is_err());
 }
 
 proptest! {
