@@ -46,6 +46,10 @@ pub struct Args {
     /// Where the rear axle starts, and its heading
     #[arg(long, value_name = "X,Y,HEADING_DEG", default_value = "0,0,0", allow_hyphen_values = true, value_parser = pose)]
     pose: Pose,
+    /// Take the steering column for where the wheel was (a recording of the measured angle), not for what was
+    /// asked of the servo: the wheel is there at once
+    #[arg(long)]
+    measured_steering: bool,
     /// Rows per second in the output; a divisor of 1000
     #[arg(long, value_name = "HZ", default_value_t = 100, value_parser = rate)]
     rate: u32,
@@ -116,7 +120,7 @@ pub fn run(args: &Args) -> Result<Status, Failure> {
 
     let environment = Environment::default();
     let mut ground = FlatGround::LEVEL;
-    let mut inputs = inputs.player();
+    let mut inputs = inputs.player(args.measured_steering);
     let mut state = model.place(&mut ground, &environment, args.pose.0, args.speed, &inputs.at_step(0));
     let steps_per_row = u64::from(STEPS_HZ / args.rate);
     for step in 0..=inputs.steps() {

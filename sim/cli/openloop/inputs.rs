@@ -67,9 +67,10 @@ impl Inputs {
         }
     }
 
-    /// The values from the first time on, in steps of the simulator.
-    pub fn player(self) -> Player {
-        Player { rows: self.rows, next: 1 }
+    /// The values from the first time on, in steps of the simulator; with `measured_steering` the wheel is
+    /// where the rows say, otherwise the servo is asked to bring it there.
+    pub fn player(self, measured_steering: bool) -> Player {
+        Player { rows: self.rows, next: 1, measured_steering }
     }
 }
 
@@ -78,6 +79,7 @@ pub struct Player {
     rows: Vec<Row>,
     /// First row after the time asked for last.
     next: usize,
+    measured_steering: bool,
 }
 
 impl Player {
@@ -104,12 +106,14 @@ impl Player {
         let span_s = to.time_s - from.time_s;
         let share = if span_s > 0.0 { ((time_s - from.time_s) / span_s).clamp(0.0, 1.0) } else { 0.0 };
         let between = |a: f64, b: f64| a + (b - a) * share;
+        let angle_rad = between(from.steering_wheel_deg, to.steering_wheel_deg).to_radians();
         ActuatorDemand {
             throttle_pct: between(from.throttle_pct, to.throttle_pct),
             brake_pct: between(from.brake_pct, to.brake_pct),
-            steering: SteeringDemand::Servo {
-                angle_rad: between(from.steering_wheel_deg, to.steering_wheel_deg).to_radians(),
-                rate_limit_rps: f64::INFINITY,
+            steering: if self.measured_steering {
+                SteeringDemand::Imposed { angle_rad }
+            } else {
+                SteeringDemand::Servo { angle_rad, rate_limit_rps: f64::INFINITY }
             },
             gear: from.gear,
             parking_brake: false,
@@ -232,7 +236,7 @@ mod tests {
     fn values_are_linear_between_rows_and_gears_step() {
         let text = "gear, time_s, throttle_pct, brake_pct, steering_wheel_deg\r\n\
                     drive, 1.0, 0, 50, -90\n\nreverse, 1.2, 20, 0, 90\n";
-        let mut player = Inputs::parse(text).unwrap().player();
+        let mut player = Inputs::parse(text).unwrap().player(false);
         assert_eq!(player.steps(), 200);
         let demand = player.at_step(50);
         assert!((demand.throttle_pct - 5.0).abs() < 1e-9 && (demand.brake_pct - 37.5).abs() < 1e-9);
@@ -289,7 +293,7 @@ mod tests {
             }
             let Ok(inputs) = Inputs::parse(&text.into_iter().collect::<String>()) else { continue };
             accepted += 1;
-            let mut player = inputs.player();
+            let mut player = inputs.player(false);
             let demand = player.at_step(player.steps());
             assert!(
                 (0.0..=100.0).contains(&demand.throttle_pct) && (0.0..=100.0).contains(&demand.brake_pct)

@@ -29,6 +29,11 @@ pub enum SteeringDemand {
         /// Largest steering-wheel rate the command allows, rad/s.
         rate_limit_rps: f64,
     },
+    /// The wheel is where a recording says it was, whatever it took to bring it there.
+    Imposed {
+        /// Steering-wheel angle, rad, positive left.
+        angle_rad: f64,
+    },
     /// The EPS does not follow: the column is moved by the driver and by the tyres.
     Free {
         /// Torque of the driver's hands on the wheel, Nm, positive left.

@@ -265,7 +265,7 @@ impl VehicleModel {
         demand: &ActuatorDemand,
     ) -> VehicleState {
         let angle_rad = match demand.steering {
-            SteeringDemand::Servo { angle_rad, .. } => angle_rad,
+            SteeringDemand::Servo { angle_rad, .. } | SteeringDemand::Imposed { angle_rad } => angle_rad,
             SteeringDemand::Free { .. } => 0.0,
         };
         let mut state = VehicleState {

@@ -84,6 +84,14 @@ impl Steering {
                 state.rate_rps = rate.clamp(-limit, limit);
                 state.driver_torque_nm = 0.0;
             }
+            SteeringDemand::Imposed { angle_rad } => {
+                let angle_rad = angle_rad.clamp(-self.max_rad, self.max_rad);
+                state.target.push(angle_rad, self.dead_steps);
+                state.rate_rps = (angle_rad - state.angle_rad) / dt_s;
+                state.angle_rad = angle_rad;
+                state.driver_torque_nm = 0.0;
+                return;
+            }
             SteeringDemand::Free { driver_torque_nm } => {
                 // The servo wakes up where the column is.
                 state.target.push(state.angle_rad, self.dead_steps);

@@ -119,7 +119,7 @@ impl Bench {
             SteeringDemand::Servo { angle_rad, rate_limit_rps } => {
                 Some((angle_rad.to_degrees(), rate_limit_rps.to_degrees()))
             }
-            SteeringDemand::Free { .. } => None,
+            SteeringDemand::Free { .. } | SteeringDemand::Imposed { .. } => None,
         }
     }
 }
