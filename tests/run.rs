@@ -179,7 +179,13 @@ fn the_real_drive_is_followed_within_its_limits() {
 fn results_that_cannot_be_written_are_an_error() {
     let story = Story::new("no_results");
     let file = story.file("circle.toml", scenario("circle", 2.0, ""));
-    skidpad(&["run", &file, "--out", &file]).expect_refusal("cannot be written", &["circle.toml"]);
+    // Told at once, not after the simulation.
+    let run = skidpad(&["run", &file, "--out", &file]).expect_refusal("circle.toml: expected a folder", &[]);
+    assert!(!run.stderr.contains("[1/1]"), "{}", run.stderr);
+    let below = format!("{file}/out");
+    let run = skidpad(&["run", &file, "--out", &below]).expect_refusal("cannot be written", &["circle.toml"]);
+    assert!(!run.stderr.contains("[1/1]"), "{}", run.stderr);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), scenario("circle", 2.0, ""));
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! `skidpad run`: scenarios in, scores out.
 
 use crate::interrupt;
-use crate::output::{print, write_file};
+use crate::output::{OutFile, print, write_file};
 use crate::status::{Failure, Status};
 use progress::Progress;
-use skidpad_engine::RunOptions;
+use skidpad_engine::{RunOptions, Simulation};
 use skidpad_report::{Outcome, TableStyle, junit_xml, report_json, table, timing_json};
 use skidpad_scenario::{Library, LoadedScenario, discover};
 use std::io::IsTerminal;
@@ -100,13 +100,14 @@ pub fn default_scenarios() -> Result<PathBuf, Failure> {
 /// Runs the subcommand.
 pub fn run(args: &Args) -> Result<Status, Failure> {
     let scenarios = select(args)?;
-    let suite = Suite {
-        scenarios: &scenarios,
-        options: RunOptions { seed: args.seed },
-        out: args.out.as_deref(),
-        jobs: args.jobs.map_or_else(cores, NonZeroUsize::get),
-        stop: interrupt::watch()?,
-    };
+    let options = RunOptions { seed: args.seed };
+    let jobs = args.jobs.map_or_else(cores, NonZeroUsize::get);
+    set_up(&scenarios, &options, jobs)?;
+    let suite =
+        Suite { scenarios: &scenarios, options, out: args.out.as_deref(), jobs, stop: interrupt::watch()? };
+    if let Some(folder) = &args.out {
+        writable(folder)?;
+    }
     let started = Instant::now();
     let finished = suite.run(&Progress::new(&scenarios, args.quiet));
 
@@ -153,6 +154,29 @@ fn select(args: &Args) -> Result<Vec<LoadedScenario>, Failure> {
         )));
     }
     Ok(kept)
+}
+
+/// Makes the folder of the results and tries to write there: better now than after an hour of simulation.
+fn writable(folder: &Path) -> Result<(), Failure> {
+    if folder.exists() && !folder.is_dir() {
+        let shown = folder.display();
+        return Err(Failure::usage(format!("{shown}: expected a folder for the results, got a file")));
+    }
+    OutFile::create(&folder.join("report.json")).map(drop)
+}
+
+/// Refuses the suite if a scenario cannot be set up, before any of it runs.
+fn set_up(scenarios: &[LoadedScenario], options: &RunOptions, jobs: usize) -> Result<(), Failure> {
+    let errors = |scenarios: &[LoadedScenario]| -> Vec<String> {
+        scenarios.iter().filter_map(|s| Simulation::new(s, options).err()).map(|e| e.to_string()).collect()
+    };
+    let share = scenarios.len().div_ceil(jobs).max(1);
+    let wrong: Vec<String> = std::thread::scope(|scope| {
+        let work: Vec<_> = scenarios.chunks(share).map(|part| scope.spawn(|| errors(part))).collect();
+        // A thread that panicked has found a bug, which the run itself will report.
+        work.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect()
+    });
+    if wrong.is_empty() { Ok(()) } else { Err(Failure::usage(wrong.join("\n"))) }
 }
 
 /// A scenario made of a recording.
