@@ -22,6 +22,9 @@ const NEEDS_REFERENCE: &[&str] = &[
     "progress",
 ];
 
+/// Files in the folder of the results, beside the folders of the scenarios.
+const RESULT_FILES: [&str; 3] = ["report.json", "junit.xml", "timing.json"];
+
 /// The one limit that may be below zero.
 const MAY_BE_NEGATIVE: &str = "final_speed_min_mps";
 
@@ -290,7 +293,7 @@ impl Check<'_, '_, '_> {
 }
 
 /// The folder that the results of a scenario of this name go to: letters, digits, `-`, `.` and `_`, all
-/// other characters replaced by `_`. `None` for a name without a letter or digit, or with control
+/// other characters replaced by `_`; one more `_` keeps it apart from the files beside it. `None` for a name without a letter or digit, or with control
 /// characters.
 pub fn folder_name(name: &str) -> Option<String> {
     if !name.chars().any(|c| c.is_ascii_alphanumeric()) || name.chars().any(char::is_control) {
@@ -298,7 +301,11 @@ pub fn folder_name(name: &str) -> Option<String> {
     }
     let keep = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_') { c } else { '_' };
     let folder: String = name.trim().chars().map(keep).collect();
-    Some(folder.trim_start_matches('.').to_string())
+    let mut folder = folder.trim_start_matches('.').to_string();
+    if RESULT_FILES.iter().any(|file| folder.eq_ignore_ascii_case(file)) {
+        folder.push('_');
+    }
+    Some(folder)
 }
 
 /// A plain folder name: nothing that could lead elsewhere.

@@ -60,9 +60,12 @@ impl LoadError {
         LoadError { problems, more }
     }
 
+    /// Adds the problems of `other`; those known already (twenty scenarios on one broken map) count once.
     pub(crate) fn append(&mut self, other: LoadError) {
         let mut problems = std::mem::take(&mut self.problems);
-        problems.extend(other.problems);
+        let new: Vec<Problem> =
+            other.problems.into_iter().filter(|problem| !problems.contains(problem)).collect();
+        problems.extend(new);
         let more = self.more + other.more;
         *self = Self::of(problems);
         self.more += more;

@@ -9,9 +9,12 @@ use std::path::{Path, PathBuf};
 /// Largest scenario, vehicle or map file, bytes.
 pub const MAX_FILE_BYTES: u64 = 16 << 20;
 
-/// Reads a text file of at most `limit` bytes.
+/// What some editors write in front of UTF-8 text; it means nothing.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// Reads a text file of at most `limit` bytes; a byte order mark in front is left out.
 pub fn read_text(path: &Path, limit: u64) -> Result<String, LoadError> {
-    let bytes = read_bytes(path, limit)?;
+    let bytes = without_mark(read_bytes(path, limit)?);
     String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let bytes = error.as_bytes();
@@ -21,6 +24,14 @@ pub fn read_text(path: &Path, limit: u64) -> Result<String, LoadError> {
         let message = format!("expected UTF-8 text, got the byte 0x{byte:02x} at offset {valid}");
         LoadError::at(&show(path), line, column, message)
     })
+}
+
+/// The bytes without a byte order mark in front.
+pub fn without_mark(mut bytes: Vec<u8>) -> Vec<u8> {
+    if bytes.starts_with(BYTE_ORDER_MARK) {
+        bytes.drain(..BYTE_ORDER_MARK.len());
+    }
+    bytes
 }
 
 /// Reads a file of at most `limit` bytes.

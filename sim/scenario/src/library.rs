@@ -4,7 +4,7 @@ use crate::check::{folder_name, is_folder_name};
 use crate::document::{Document, Step, steps};
 use crate::error::{LoadError, Problems, show};
 use crate::events::Event;
-use crate::files::{MAX_FILE_BYTES, read_bytes, read_text, reason};
+use crate::files::{MAX_FILE_BYTES, read_bytes, read_text, reason, without_mark};
 use crate::names::hint;
 use crate::overrides;
 use crate::parse::read;
@@ -12,7 +12,7 @@ use crate::reference::{recording_anchor, recording_reference};
 use crate::spec::{ReferenceSpec, Scenario, StackSpec, StartSpec};
 use crate::structure;
 use schemars::schema_for;
-use skidpad_bywire::ByWireParams;
+use skidpad_bywire::{ByWire, ByWireParams};
 use skidpad_can::Dbc;
 use skidpad_geo::{MapFrame, Path as RoadPath, UtmZone, wrap_angle};
 use skidpad_score::{PassLimits, Reference, SpeedProfile};
@@ -338,7 +338,7 @@ impl Library {
         if let Some(recording) = self.recordings.get(&key) {
             return Ok(recording.clone());
         }
-        let bytes = read_bytes(file, Recording::MAX_BYTES as u64)?;
+        let bytes = without_mark(read_bytes(file, Recording::MAX_BYTES as u64)?);
         let recording = Recording::parse(&bytes, &show(file)).map_err(|error| {
             use skidpad_stack::planning::Place;
             match error.place {
@@ -517,6 +517,11 @@ impl VehicleFiles {
             LoadError::at(&error.file, error.line as usize, error.column as usize, error.message)
         })?;
         let bywire = read_bywire(&file("bywire.toml"))?;
+        ByWire::new(&dbc, &bywire).map_err(|error| {
+            let (place, text) = (show(&file("bywire.dbc")), error.to_string());
+            let message = text.strip_prefix(&format!("{place}: ")).unwrap_or(&text);
+            LoadError::at(&place, 0, 0, message)
+        })?;
         let optional = |name: &str| match file(name).exists() {
             true => read_text(&file(name), MAX_FILE_BYTES).map(Some),
             false => Ok(None),
@@ -555,7 +560,12 @@ fn read_bywire(file: &Path) -> Result<ByWireParams, LoadError> {
     problems.finish()?;
     let params: ByWireParams =
         toml::from_str(&text).map_err(|error| LoadError::whole(file, error.message().trim()))?;
-    params.validate().map_err(|error| LoadError::whole(file, error.to_string()))?;
+    params.validate().map_err(|error| {
+        // A part of an array is named `key[index]`.
+        let key = error.key.split('[').next().unwrap_or(error.key);
+        let places = Places { document: Some(&document), file: &name };
+        places.error(&steps![key], error.to_string())
+    })?;
     Ok(params)
 }
 
@@ -584,8 +594,10 @@ pub fn read_map(dir: &Path) -> Result<Map, LoadError> {
             Some((read_text(&file, MAX_FILE_BYTES)?, show(&file)))
         }
         Some(_) => {
+            let document = Document::parse(&toml, &shown)?;
+            let places = Places { document: Some(&document), file: &shown };
             let message = "`opendrive` must be the name of a file beside this one";
-            return Err(LoadError::whole(&toml_file, message));
+            return Err(places.error(&steps!["opendrive"], message.to_string()));
         }
         None => None,
     };

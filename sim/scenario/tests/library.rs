@@ -188,6 +188,61 @@ fn broken_files_of_a_vehicle_or_map_are_told_in_those_files() {
 }
 
 #[test]
+fn numbers_out_of_range_and_missing_messages_are_told_where_they_are() {
+    let data = Data::new();
+    data.write("vehicles/lincoln_mkz/bywire.toml", "# a car\nfuel_pct = 60.0\ncommand_timeout_s = -0.1\n");
+    let shown = data.error(STRAIGHT);
+    assert!(shown.starts_with("vehicles/lincoln_mkz/bywire.toml:3:21: "), "{shown}");
+    data.write("vehicles/lincoln_mkz/bywire.toml", "");
+    data.write("vehicles/lincoln_mkz/bywire.dbc", "VERSION \"\"\n");
+    // The vehicle alone, before any scenario uses it.
+    let shown = data.library().vehicle("lincoln_mkz").unwrap_err().to_string();
+    assert!(shown.contains("bywire.dbc: there is no message"), "{shown}");
+}
+
+#[test]
+fn a_byte_order_mark_in_front_of_a_file_means_nothing() {
+    let data = Data::new();
+    let mark = |name: &str| {
+        let text = fs::read_to_string(data.root.join(name)).unwrap();
+        data.write(name, &format!("\u{feff}{text}"))
+    };
+    data.write("scenarios/drive.csv", &drive());
+    data.load(STRAIGHT).unwrap();
+    for name in ["vehicle.toml", "bywire.dbc", "bywire.toml", "control.toml", "calibration.csv"] {
+        mark(&format!("vehicles/lincoln_mkz/{name}"));
+    }
+    for name in ["proving_ground/map.toml", "proving_ground/proving_ground.xodr", "open_plane/map.toml"] {
+        mark(&format!("maps/{name}"));
+    }
+    mark("scenarios/drive.csv");
+    let scenario = mark("scenarios/a.toml");
+    data.library().load(&scenario).unwrap();
+    data.load("[reference]\nfile = \"drive.csv\"\n").unwrap();
+}
+
+#[test]
+fn a_broken_map_is_told_once_for_all_its_scenarios() {
+    let data = Data::new();
+    data.write("maps/proving_ground/proving_ground.xodr", "<OpenDRIVE><road");
+    let files: Vec<PathBuf> = (0..5)
+        .map(|i| {
+            let text = format!("schema = 1\nname = \"{i}\"\nvehicle = \"lincoln_mkz\"\nduration_s = 3\n");
+            data.write(&format!("s/{i}.toml"), &(text + STRAIGHT))
+        })
+        .collect();
+    let error = data.library().load_all(&files).unwrap_err();
+    assert_eq!((error.problems.len(), error.more), (1, 0), "{error}");
+}
+
+#[test]
+fn a_scenario_named_like_a_result_file_gets_a_folder_beside_it() {
+    use skidpad_scenario::folder_name;
+    assert_eq!(folder_name("Report.json").as_deref(), Some("Report.json_"));
+    assert_eq!(folder_name("report").as_deref(), Some("report"));
+}
+
+#[test]
 fn files_that_are_none_are_told() {
     let data = Data::new();
     let load = |path: &Path| data.library().load(path).unwrap_err().to_string();
