@@ -87,6 +87,28 @@ fn one_wrong_file_stops_the_whole_run() {
 }
 
 #[test]
+fn a_drive_of_more_than_an_hour_stops_the_whole_run() {
+    let story = Story::new("endless_drive");
+    let slow = RIGHT.replace("[10.0, 3.0], [20.0, 3.0]", "[10.0, 0.001], [20.0, 0.001]");
+    story.file("a.toml", RIGHT.replace("{name}", "a"));
+    story.file("b.toml", slow.replace("{name}", "b"));
+    let folder = story.folder().to_str().unwrap();
+    let run = skidpad(&["run", folder]).expect_refusal("b.toml: [reference]", &["at most 3600 s"]);
+    assert!(run.stdout.is_empty() && !run.stderr.contains("pass"), "nothing has run: {}", run.stderr);
+    skidpad(&["check", folder]).expect_refusal("b.toml: [reference]", &[]);
+}
+
+#[test]
+fn a_vehicle_without_its_file_is_no_folder_of_scenarios() {
+    let story = Story::new("headless_vehicle");
+    story.file("vehicles/mkz/bywire.toml", "");
+    story.file("vehicles/mkz/bywire.dbc", "");
+    let run =
+        skidpad(&["check", &story.path("vehicles")]).expect_refusal("mkz/vehicle.toml: no such file", &[]);
+    assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);
+}
+
+#[test]
 fn duplicate_names_are_refused() {
     let story = Story::new("duplicate_names");
     story.file("suite/a.toml", RIGHT.replace("{name}", "twin"));

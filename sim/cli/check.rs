@@ -4,7 +4,8 @@ use crate::output::print;
 use crate::run::default_scenarios;
 use crate::status::{Failure, Status};
 use skidpad_engine::{RunOptions, Simulation};
-use skidpad_scenario::{Library, VehicleFiles, discover, read_map};
+use skidpad_scenario::{Library, LoadError, VehicleFiles, discover, read_map};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Check scenario, vehicle and map files without running them
@@ -34,18 +35,18 @@ Exit status:
 /// Runs the subcommand.
 pub fn run(args: &Args) -> Result<Status, Failure> {
     let files = if args.paths.is_empty() { everything()? } else { find(&args.paths)? };
-    let mut problems = Vec::new();
-    check_scenarios(&files.scenarios, &mut problems);
+    let mut problems = Problems::default();
     for folder in &files.vehicles {
-        problems.extend(check_vehicle(folder).err());
+        check_vehicle(folder, &mut problems);
     }
     for folder in &files.maps {
-        problems.extend(check_map(folder).err());
+        read_map(folder).map(drop).unwrap_or_else(|error| problems.add(error));
     }
-    for problem in &problems {
+    check_scenarios(&files.scenarios, &mut problems);
+    for problem in &problems.lines {
         eprintln!("error: {problem}");
     }
-    if !problems.is_empty() {
+    if !problems.lines.is_empty() {
         return Ok(Status::Usage);
     }
     print(&format!(
@@ -61,6 +62,27 @@ fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
+/// What is wrong, each thing once: a broken map is also wrong in every scenario on it.
+#[derive(Default)]
+struct Problems {
+    lines: Vec<String>,
+}
+
+impl Problems {
+    fn add(&mut self, error: LoadError) {
+        error.problems.iter().for_each(|problem| self.line(problem.to_string()));
+        if error.more > 0 {
+            self.lines.push(format!("{} more of this kind are not shown", error.more));
+        }
+    }
+
+    fn line(&mut self, line: String) {
+        if !self.lines.contains(&line) {
+            self.lines.push(line);
+        }
+    }
+}
+
 /// What is to be checked; vehicles and maps by their folders.
 #[derive(Default)]
 struct Files {
@@ -72,11 +94,14 @@ struct Files {
 impl Files {
     fn add(&mut self, file: PathBuf) {
         let folder = file.parent().map(Path::to_path_buf).unwrap_or_default();
-        let of =
-            |name: &str| file.file_name().is_some_and(|found| found == name) || folder.join(name).exists();
-        let list = if of("vehicle.toml") {
+        let of = |names: &[&str]| {
+            let is = |name: &&str| file.file_name().is_some_and(|found| found == *name);
+            names.iter().any(is) || names.iter().any(|name| folder.join(name).exists())
+        };
+        // A vehicle that lost its vehicle.toml is still no folder of scenarios.
+        let list = if of(&["vehicle.toml", "bywire.dbc"]) {
             &mut self.vehicles
-        } else if of("map.toml") {
+        } else if of(&["map.toml"]) {
             &mut self.maps
         } else {
             return self.scenarios.push(file);
@@ -96,33 +121,40 @@ fn find(paths: &[PathBuf]) -> Result<Files, Failure> {
 fn everything() -> Result<Files, Failure> {
     let scenarios = default_scenarios()?;
     let library = Library::locate(Some(&scenarios)).map_err(Failure::usage)?;
-    let mut folders = vec![library.root().join("vehicles"), library.root().join("maps")];
     // A new library may have no scenarios yet.
-    if scenarios.is_dir() {
-        folders.push(scenarios);
-    }
-    find(&folders)
+    let mut files = if scenarios.is_dir() { find(&[scenarios])? } else { Files::default() };
+    files.vehicles = folders(&library.root().join("vehicles"))?;
+    files.maps = folders(&library.root().join("maps"))?;
+    Ok(files)
 }
 
-fn check_scenarios(files: &[PathBuf], problems: &mut Vec<String>) {
+/// The folders in `parent`, hidden ones left out: each is meant to be a vehicle or map, whatever it lacks.
+fn folders(parent: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let unreadable = |error: std::io::Error| Failure::usage(format!("{}: {error}", parent.display()));
+    let mut folders = Vec::new();
+    for entry in fs::read_dir(parent).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        if entry.path().is_dir() && !entry.file_name().to_string_lossy().starts_with('.') {
+            folders.push(entry.path());
+        }
+    }
+    folders.sort();
+    Ok(folders)
+}
+
+fn check_scenarios(files: &[PathBuf], problems: &mut Problems) {
     let Some(first) = files.first() else { return };
     let loaded = Library::locate(Some(first)).and_then(|mut library| library.load_all(files));
     match loaded {
-        Err(error) => problems.push(error.to_string()),
-        Ok(loaded) => problems.extend(
-            loaded
-                .iter()
-                .filter_map(|scenario| Simulation::new(scenario, &RunOptions::default()).err())
-                .map(|error| error.to_string()),
-        ),
+        Err(error) => problems.add(error),
+        Ok(loaded) => loaded
+            .iter()
+            .filter_map(|scenario| Simulation::new(scenario, &RunOptions::default()).err())
+            .for_each(|error| problems.line(error.to_string())),
     }
 }
 
-fn check_vehicle(folder: &Path) -> Result<(), String> {
+fn check_vehicle(folder: &Path, problems: &mut Problems) {
     let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    VehicleFiles::read(&name, folder).map(drop).map_err(|error| error.to_string())
-}
-
-fn check_map(folder: &Path) -> Result<(), String> {
-    read_map(folder).map(drop).map_err(|error| error.to_string())
+    VehicleFiles::read(&name, folder).map(drop).unwrap_or_else(|error| problems.add(error));
 }
