@@ -71,8 +71,9 @@ pub struct Scenario {
     /// The person at the dashboard of the stack.
     #[serde(default)]
     pub operator: OperatorSpec,
-    /// What happens during the run.
+    /// What happens during the run; at most 1000 events.
     #[serde(default)]
+    #[schemars(length(max = 1000))]
     pub event: Vec<EventSpec>,
     /// The limits.
     #[serde(default)]

@@ -193,10 +193,11 @@ impl<'s> Checker<'s> {
         }
         if allows(schema, "array") {
             let items = self.expected(&schema["items"]);
-            return match schema["minItems"].as_u64() {
-                Some(count) if schema["maxItems"].as_u64() == Some(count) => {
-                    format!("an array of {count} values, each {items}")
+            return match (schema["minItems"].as_u64(), schema["maxItems"].as_u64()) {
+                (Some(least), Some(most)) if least == most => {
+                    format!("an array of {most} values, each {items}")
                 }
+                (None, Some(most)) => format!("an array of at most {most}, each element {items}"),
                 _ => format!("an array, each element {items}"),
             };
         }

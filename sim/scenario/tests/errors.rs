@@ -244,6 +244,13 @@ fn events_that_never_happen_are_told() {
 }
 
 #[test]
+fn too_many_events_are_refused() {
+    let event = "[[event]]\nwhen = { time_s = 1.0 }\nplanning = { estop = false }\n";
+    let shown = wrong(&format!("{GOOD}\n{}", event.repeat(1001))).to_string();
+    assert!(shown.contains("`event` must be an array of at most 1000"), "{shown}");
+}
+
+#[test]
 fn limits_that_mean_nothing_are_told() {
     changed("lateral_error_max_m = 0.30", "lateral_error_max_m = -1", &["must be 0 or more, got -1"]);
     changed("lateral_error_max_m = 0.30", "lateral_error_max_m = nan", &["finite number", "nan"]);
