@@ -1,6 +1,7 @@
 //! What a reader of the score should know about a run before blaming the controller.
 
 use skidpad_geo::{MapFrame, wrap_angle};
+use skidpad_scenario::{Event, Trigger};
 use skidpad_score::Reference;
 use skidpad_stack::control::{ControlConf, ErrorModel};
 use skidpad_stack::planning::Recording;
@@ -49,4 +50,50 @@ pub(crate) fn heading_turn(
         turn_rad.to_degrees(),
         bias_m.abs()
     ))
+}
+
+/// That the event at `index` of the file has not happened, and what it waited for: a fault that never came
+/// proves nothing.
+pub(crate) fn never_happened(events: &[Event], index: usize) -> String {
+    let event = |index: usize| match &events[index].name {
+        Some(name) => format!("event {} (\"{name}\")", index + 1),
+        None => format!("event {}", index + 1),
+    };
+    let why = match events[index].trigger {
+        Trigger::Time(time_s) => format!("the run ended before {time_s} s"),
+        Trigger::Station(station_m) => format!("the car did not reach station {station_m} m"),
+        Trigger::SpeedAbove(speed_mps) => format!("the car was never faster than {speed_mps} m/s"),
+        Trigger::SpeedBelow(speed_mps) => format!("the speed never fell below {speed_mps} m/s from above"),
+        Trigger::After { event: other, delay_s } => {
+            format!("the run ended before {delay_s} s after {}", event(other))
+        }
+    };
+    format!("Never happened: {} of the file; {why}.", event(index))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use skidpad_scenario::Action;
+
+    #[test]
+    fn an_event_that_never_happened_is_told_with_what_it_waited_for() {
+        let event = |name: Option<&str>, trigger| Event {
+            name: name.map(str::to_string),
+            trigger,
+            action: Action::PlanningEstop(true),
+        };
+        let events = [
+            event(Some("tunnel"), Trigger::Station(900.0)),
+            event(None, Trigger::After { event: 0, delay_s: 2.0 }),
+        ];
+        assert_eq!(
+            never_happened(&events, 0),
+            "Never happened: event 1 (\"tunnel\") of the file; the car did not reach station 900 m."
+        );
+        assert_eq!(
+            never_happened(&events, 1),
+            "Never happened: event 2 of the file; the run ended before 2 s after event 1 (\"tunnel\")."
+        );
+    }
 }

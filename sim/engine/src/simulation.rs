@@ -206,7 +206,10 @@ impl Simulation {
         let names: Vec<(f64, &str)> =
             events.iter().map(|event| (event.time_s, event.name.as_str())).collect();
         let verdict = verdict(&metrics, &self.scenario.scenario.pass, &names);
-        let explanations = self.explanations;
+        let mut explanations = self.explanations;
+        let events_of_file = &self.scenario.events;
+        explanations
+            .extend(self.schedule.waiting().map(|index| explain::never_happened(events_of_file, index)));
         Outcome { metrics, verdict, events, truth_hash, simulated_s, seed: self.seed, explanations }
     }
 

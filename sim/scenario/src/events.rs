@@ -305,11 +305,28 @@ impl Schedule {
         }
         None
     }
+
+    /// The indices of the events that have not happened.
+    pub fn waiting(&self) -> impl Iterator<Item = usize> + '_ {
+        self.waiting
+            .iter()
+            .enumerate()
+            .filter(|(_, event)| event.happened_s.is_none())
+            .map(|(index, _)| index)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_event_that_has_not_happened_waits() {
+        let events = [event(Trigger::Time(1.0)), event(Trigger::Station(1e6)), event(Trigger::Time(2.0))];
+        let mut schedule = Schedule::new(&events);
+        assert_eq!(schedule.due(1.5, 10.0, 5.0), Some(0));
+        assert_eq!(schedule.waiting().collect::<Vec<_>>(), [1, 2]);
+    }
 
     fn event(trigger: Trigger) -> Event {
         Event { name: None, trigger, action: Action::PlanningEstop(true) }
