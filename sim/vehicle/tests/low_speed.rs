@@ -202,12 +202,12 @@ fn reverse_has_the_signs_of_the_road() {
     };
     let (forward, backward) = (springs_back(1.0, Gear::Drive), springs_back(-1.0, Gear::Reverse));
     assert_close("speed of springing back, m/s", backward, forward, 0.1);
-    // An undamped spring would give back a/ω with ω² = ΣC_κ/(σ·m), a = 4.7 m/s².
+    // A spring gives back at most a/ω, with ω² = ΣC_κ/(σ·m) and a < 5 m/s².
     let p = params();
-    let frequency = (p.tyre.pkx1 * G / p.tyre.relaxation_long_m).sqrt();
-    assert!(forward < 4.7 / frequency, "{forward} m/s");
+    let frequency = (p.tyre.pkx1 * G / p.tyre.relaxation_m(p.tyre.nominal_load_n)[0]).sqrt();
+    assert!(forward < 5.0 / frequency, "{forward} m/s");
     run.drive(&demand(0.0, 30.0, 120.0, Gear::Reverse), 5.0);
-    assert!(run.speed().abs() < 1e-6);
+    assert!(run.speed().abs() < 1e-4, "{} m/s", run.speed());
     // Rolling resistance and drag slow a car that rolls backward as they slow one that rolls forward.
     let lost = |speed: f64| {
         let mut run = Run::level(speed, &rolling());

