@@ -9,7 +9,7 @@ const FLOORS: &[&[&str]] = &[
     &["kernel", "geo"],
     &["msgs", "can", "novatel", "world"],
     &["vehicle"],
-    &["bywire", "sensors", "score", "stack"],
+    &["bywire", "sensors", "score", "stack", "manoeuvre"],
     &["scenario"],
     &["engine"],
     &["links", "report"],
@@ -21,7 +21,18 @@ const SEEN_BY_STACK: &[&str] = &["kernel", "geo", "msgs", "can", "novatel"];
 
 /// Rooms whose code is a function of its inputs: no files, sockets, clocks or terminals.
 const PURE: &[&str] = &[
-    "kernel", "geo", "msgs", "can", "novatel", "world", "vehicle", "bywire", "sensors", "score", "stack",
+    "kernel",
+    "geo",
+    "msgs",
+    "can",
+    "novatel",
+    "world",
+    "vehicle",
+    "manoeuvre",
+    "bywire",
+    "sensors",
+    "score",
+    "stack",
     "engine",
 ];
 const OUTSIDE: &[&str] = &[

@@ -11,6 +11,7 @@ mod output;
 mod run;
 mod schema;
 mod status;
+mod validate;
 mod vehicle;
 
 use clap::{Parser, Subcommand};
@@ -56,6 +57,7 @@ enum Command {
     Schema(schema::Args),
     Openloop(openloop::Args),
     Calibrate(calibrate::Args),
+    Validate(validate::Args),
     Bench(bench::Args),
 }
 
@@ -82,6 +84,7 @@ fn run(command: &Command) -> Result<Status, Failure> {
         Command::Schema(args) => schema::run(args),
         Command::Openloop(args) => openloop::run(args),
         Command::Calibrate(args) => calibrate::run(args),
+        Command::Validate(args) => validate::run(args),
         Command::Bench(args) => bench::run(args),
     }
 }

@@ -1,0 +1,296 @@
+//! What is accepted for each figure, and why.
+
+use crate::{Figure, circle, frequency, lane_change, ride, sine_with_dwell, step_steer, straight};
+
+/// One row of the table of figures.
+struct Row {
+    key: &'static str,
+    manoeuvre: &'static str,
+    name: &'static str,
+    unit: &'static str,
+    low: f64,
+    high: f64,
+    source: &'static str,
+    informative: bool,
+}
+
+const fn row(
+    manoeuvre: &'static str,
+    key: &'static str,
+    name: &'static str,
+    unit: &'static str,
+    [low, high]: [f64; 2],
+    source: &'static str,
+) -> Row {
+    Row { key, manoeuvre, name, unit, low, high, source, informative: false }
+}
+
+const fn shown(mut row: Row) -> Row {
+    row.informative = true;
+    row
+}
+
+/// No bound on this side.
+const LOW: f64 = f64::NEG_INFINITY;
+const HIGH: f64 = f64::INFINITY;
+
+const CLASS: &str = "[R] class values (Heissing, Zomotor)";
+const RULE_126: &str = "[P] 49 CFR 571.126; a car without stability control is expected to fail";
+
+/// The table, in the order in which it is shown.
+const TABLE: &[Row] = &[
+    row(
+        circle::NAME,
+        "understeer_gradient_deg_per_g",
+        "understeer gradient, road wheel",
+        "°/g",
+        [2.0, 5.0],
+        "[P] characteristic speed 65–100 km/h of today's cars",
+    ),
+    row(
+        circle::NAME,
+        "understeer_gradient_wheel_deg_per_g",
+        "understeer gradient, steering wheel",
+        "°/g",
+        [30.0, 80.0],
+        "[P] as above, at the steering wheel",
+    ),
+    row(
+        circle::NAME,
+        "understeer_gradient_radius_deg_per_g",
+        "understeer gradient, 100 m radius",
+        "°/g",
+        [2.0, 5.0],
+        "[P] as above, by the other method",
+    ),
+    row(
+        circle::NAME,
+        "characteristic_speed_kmh",
+        "characteristic speed",
+        "km/h",
+        [65.0, 100.0],
+        "[P] single-track slides, euromotor.org",
+    ),
+    row(
+        circle::NAME,
+        "linear_range_g",
+        "steering linear within 5 % up to",
+        "g",
+        [0.35, HIGH],
+        "[R] linear to 0.35 g or more",
+    ),
+    row(
+        circle::NAME,
+        "max_lateral_acceleration_g",
+        "largest, 300-foot skid pad",
+        "g",
+        [0.80, 0.86],
+        "[P] Lincoln MKZ Hybrid 0.83 g on all-season tyres, ± 0.03",
+    ),
+    row(
+        circle::NAME,
+        "roll_gradient_deg_per_g",
+        "roll gradient",
+        "°/g",
+        [3.0, 6.0],
+        "[C] BMW E90 3.3 (Chrono); [R] sedans 3–6",
+    ),
+    row(
+        circle::NAME,
+        "sideslip_gradient_deg_per_g",
+        "sideslip gradient, nose-in, 100 m radius",
+        "°/g",
+        [1.0, 3.0],
+        "[R] 1–3 toward nose-in",
+    ),
+    row(step_steer::NAME, "yaw_rate_t90_s", "yaw rate, time to 90 %", "s", [0.12, 0.30], CLASS),
+    row(step_steer::NAME, "yaw_rate_peak_time_s", "yaw rate, time of the peak", "s", [0.25, 0.50], CLASS),
+    row(step_steer::NAME, "yaw_rate_overshoot_pct", "yaw rate, overshoot", "%", [5.0, 35.0], CLASS),
+    row(
+        step_steer::NAME,
+        "lateral_acceleration_t90_s",
+        "lateral acceleration, time to 90 %",
+        "s",
+        [0.2, 0.4],
+        CLASS,
+    ),
+    row(step_steer::NAME, "tb_factor_s_deg", "TB: peak time × sideslip", "s·°", [0.2, 1.0], CLASS),
+    shown(row(
+        frequency::NAME,
+        "yaw_gain_1ps",
+        "yaw rate / steering wheel at 0.2 Hz",
+        "1/s",
+        [0.15, 0.40],
+        "[R] typical of sedans at 80 km/h",
+    )),
+    row(
+        frequency::NAME,
+        "yaw_bandwidth_hz",
+        "yaw rate, −3 dB bandwidth",
+        "Hz",
+        [1.5, 3.0],
+        "[R] class values",
+    ),
+    row(frequency::NAME, "yaw_resonance_hz", "yaw rate, resonance", "Hz", [0.7, 1.3], "[R] class values"),
+    row(frequency::NAME, "yaw_peak_ratio", "yaw rate, peak / static", "", [1.0, 1.6], "[R] class values"),
+    row(
+        frequency::NAME,
+        "yaw_phase_1hz_deg",
+        "yaw rate, phase at 1 Hz",
+        "°",
+        [-60.0, -20.0],
+        "[R] class values",
+    ),
+    row(
+        lane_change::NAME,
+        "clean_speed_kmh",
+        "highest clean entry speed",
+        "km/h",
+        [65.0, 80.0],
+        "[P] Teknikens Värld: clean 65–72, good from 75; km77 reference 77",
+    ),
+    shown(row(
+        lane_change::NAME,
+        "clean_exit_speed_kmh",
+        "exit speed of that run",
+        "km/h",
+        [LOW, HIGH],
+        "no published range",
+    )),
+    shown(row(
+        sine_with_dwell::NAME,
+        "sis_angle_deg",
+        "A: steering wheel at 0.3 g, 13.5 °/s",
+        "°",
+        [20.0, 45.0],
+        "[R] typical of sedans",
+    )),
+    shown(row(
+        sine_with_dwell::NAME,
+        "yaw_rate_ratio_1_00s_pct",
+        "largest yaw-rate ratio after 1.00 s",
+        "%",
+        [LOW, 35.0],
+        RULE_126,
+    )),
+    shown(row(
+        sine_with_dwell::NAME,
+        "yaw_rate_ratio_1_75s_pct",
+        "largest yaw-rate ratio after 1.75 s",
+        "%",
+        [LOW, 20.0],
+        RULE_126,
+    )),
+    shown(row(
+        sine_with_dwell::NAME,
+        "stable_amplitude_a",
+        "stable up to amplitude",
+        "A",
+        [6.5, HIGH],
+        RULE_126,
+    )),
+    row(
+        sine_with_dwell::NAME,
+        "lateral_displacement_m",
+        "least displacement at 1.07 s, 5 A and more",
+        "m",
+        [1.83, HIGH],
+        "[P] 49 CFR 571.126",
+    ),
+    row(
+        straight::BRAKING,
+        "braking_distance_m",
+        "distance",
+        "m",
+        [36.0, 42.0],
+        "[P] 36–42 dry; Lincoln MKZ Hybrid 40.8",
+    ),
+    row(
+        straight::BRAKING,
+        "mean_deceleration_mps2",
+        "mean fully developed deceleration",
+        "m/s²",
+        [9.19, 10.72],
+        "[P] of the same distances: v²/2d",
+    ),
+    row(straight::BRAKING, "braking_build_up_s", "build-up to 90 %", "s", [0.15, 0.30], "[R] 0.15–0.3"),
+    row(
+        straight::ACCELERATION,
+        "zero_to_sixty_mph_s",
+        "0–60 mph, 1 ft roll-out left out",
+        "s",
+        [8.3, 10.3],
+        "[P] MKZ Hybrid 8.7 and 9.4 at 1,743 kg; 9 % more mass here",
+    ),
+    row(
+        straight::ACCELERATION,
+        "creep_speed_mps",
+        "creep speed after 15 s",
+        "m/s",
+        [1.8, 2.0],
+        "[M] Apollo 1.0 calibration table: 1.9 ± 0.1",
+    ),
+    shown(row(straight::COAST, "coast_time_s", "time", "s", [LOW, HIGH], "no published range")),
+    row(
+        straight::COAST,
+        "coast_time_over_closed_form",
+        "time / closed form",
+        "",
+        [0.995, 1.005],
+        "[N] rolling resistance and air drag in closed form",
+    ),
+    row(straight::PITCH, "dive_gradient_deg_per_g", "dive", "°/g", [1.2, 2.5], "[R] 1.2–2.5"),
+    row(straight::PITCH, "squat_gradient_deg_per_g", "squat", "°/g", [1.0, 2.5], "[R] 1–2.5"),
+    row(ride::NAME, "heave_frequency_hz", "heave, natural frequency", "Hz", [1.1, 1.5], "[R] 1.1–1.5"),
+    row(ride::NAME, "heave_damping_ratio", "heave, damping ratio", "", [0.25, 0.40], "[R] 0.25–0.4"),
+    row(ride::NAME, "wheel_hop_frequency_hz", "wheel hop", "Hz", [10.0, 14.0], "[R] 10–14"),
+];
+
+/// The table filled with what was found.
+pub(crate) fn judge(found: &[(&'static str, f64)]) -> Vec<Figure> {
+    TABLE
+        .iter()
+        .map(|row| {
+            let value = found.iter().find(|(key, _)| *key == row.key).map_or(f64::NAN, |(_, value)| *value);
+            Figure {
+                key: row.key,
+                manoeuvre: row.manoeuvre,
+                name: row.name,
+                value,
+                unit: row.unit,
+                low: (row.low > LOW).then_some(row.low),
+                high: (row.high < HIGH).then_some(row.high),
+                source: row.source,
+                informative: row.informative,
+                passed: value >= row.low && value <= row.high,
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_figure_that_was_not_measured_fails() {
+        let figures = judge(&[("roll_gradient_deg_per_g", 4.0), ("linear_range_g", 0.3)]);
+        let passed = |key: &str| figures.iter().find(|figure| figure.key == key).unwrap().passed;
+        assert!(passed("roll_gradient_deg_per_g"));
+        assert!(!passed("linear_range_g"));
+        assert!(!passed("yaw_bandwidth_hz"));
+    }
+
+    #[test]
+    fn rows_of_a_manoeuvre_stand_together_and_keys_are_unique() {
+        let mut seen: Vec<&str> = Vec::new();
+        for row in TABLE {
+            if seen.last() != Some(&row.manoeuvre) {
+                assert!(!seen.contains(&row.manoeuvre), "{} is torn apart", row.manoeuvre);
+                seen.push(row.manoeuvre);
+            }
+            assert_eq!(TABLE.iter().filter(|other| other.key == row.key).count(), 1, "{}", row.key);
+            assert!(row.low < row.high, "{}", row.key);
+        }
+    }
+}
