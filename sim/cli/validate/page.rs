@@ -165,7 +165,7 @@ td:first-child { white-space: normal; min-width: 200px; }
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 440px), 1fr)); gap: 18px; margin-top: 14px; }
 figure { margin: 0; min-width: 0; max-width: 640px; }
 figcaption { font-weight: 600; font-size: 14px; margin-bottom: 2px; }
-figure > svg { width: 100%; height: auto; display: block; }
+.drawing { width: 100%; height: auto; display: block; }
 .grid { stroke: var(--rule); stroke-width: 1; fill: none; } .zero { stroke: var(--soft); }
 .tick { fill: var(--soft); font-size: 11.5px; } .label { fill: var(--soft); font-size: 12.5px; }
 .line, .dashed { fill: none; stroke-width: 1.9; stroke-linejoin: round; } .dashed { stroke-dasharray: 5 4; stroke-width: 1.5; }

@@ -62,7 +62,7 @@ pub fn figure(plot: &Plot) -> String {
     let _ = write!(out, "<figcaption>{}</figcaption>", escaped(&plot.title));
     let _ = write!(
         out,
-        "<svg viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"{}\">",
+        "<svg class=\"drawing\" viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"{}\">",
         escaped(&plot.title)
     );
     for (value, text) in labels(&x.ticks()) {

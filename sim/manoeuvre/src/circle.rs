@@ -70,10 +70,12 @@ pub(crate) fn run(subject: &Subject, found: &mut Findings) -> Handling {
     let per_g = |line: Option<Line>| line.map_or(f64::NAN, |line| line.slope.to_degrees() * G_MPS2);
     found.value("roll_gradient_deg_per_g", per_g(roll));
 
-    let round = circle(subject, RADIUS_M);
-    let sideslip = fit(round.iter().map(|s| (s.ay_mps2, s.sideslip_rad)), low, high);
     // Nose-in is a sideslip to the outside: negative in a left turn.
-    found.value("sideslip_gradient_deg_per_g", -per_g(sideslip));
+    let sideslip =
+        |samples: &[Sample]| -per_g(fit(samples.iter().map(|s| (s.ay_mps2, s.sideslip_rad)), low, high));
+    found.value("sideslip_gradient_deg_per_g", sideslip(&ramp));
+    let round = circle(subject, RADIUS_M);
+    found.value("sideslip_gradient_radius_deg_per_g", sideslip(&round));
     let on_radius = fit(round.iter().map(|s| (s.ay_mps2, s.wheel_rad / ratio)), low, high);
     found.value("understeer_gradient_radius_deg_per_g", per_g(on_radius));
 
@@ -109,6 +111,11 @@ pub(crate) fn run(subject: &Subject, found: &mut Findings) -> Handling {
                 "roll, 80 km/h",
                 Style::Line,
                 ramp.iter().map(|s| (s.ay_mps2 / G_MPS2, s.roll_rad * degrees)),
+            ),
+            series(
+                "sideslip, 80 km/h",
+                Style::Line,
+                ramp.iter().map(|s| (s.ay_mps2 / G_MPS2, s.sideslip_rad * degrees)),
             ),
             series(
                 "sideslip, 100 m radius",

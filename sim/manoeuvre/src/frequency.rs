@@ -14,7 +14,7 @@ const LEVEL_MPS2: f64 = 2.0;
 /// Lowest and highest frequency, Hz, and their number.
 const LOWEST_HZ: f64 = 0.2;
 const HIGHEST_HZ: f64 = 4.0;
-const COUNT: i32 = 27;
+const COUNT: i32 = 41;
 /// Time for the transients to die, and least time of measurement, s.
 const SETTLE_S: f64 = 3.0;
 const MEASURE_S: f64 = 4.0;

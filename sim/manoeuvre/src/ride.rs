@@ -1,7 +1,7 @@
 //! Ride: free decay of the body, and the wheels on a post rig.
 
 use crate::car::{Car, STEP_S, Subject};
-use crate::signal::{Response, band, free_decay, harmonic};
+use crate::signal::{Response, first_crossing, free_decay, harmonic};
 use crate::{Findings, Plot, Style, series};
 use std::f64::consts::TAU;
 
@@ -43,12 +43,15 @@ pub(crate) fn run(subject: &Subject, found: &mut Findings) {
     found.value("heave_frequency_hz", decay.map_or(f64::NAN, |(frequency, _)| frequency));
     found.value("heave_damping_ratio", decay.map_or(f64::NAN, |(_, damping)| damping));
 
+    let to_front_m = subject.params.chassis.cg_behind_front_axle_m;
     let step = libm::pow(HIGHEST_HZ / LOWEST_HZ, 1.0 / f64::from(COUNT - 1));
-    let (body, load): (Vec<Response>, Vec<Response>) =
-        (0..COUNT).map(|i| shake(&car, LOWEST_HZ * libm::pow(step, f64::from(i)))).unzip();
-    // The wheel hop is the resonance of the tyre load above that of the body.
-    let above: Vec<Response> = load.iter().copied().filter(|r| r.frequency_hz > 5.0).collect();
-    found.value("wheel_hop_frequency_hz", band(&above).map_or(f64::NAN, |band| band.resonance_hz));
+    let (body, wheel): (Vec<Response>, Vec<Response>) =
+        (0..COUNT).map(|i| shake(&car, to_front_m, LOWEST_HZ * libm::pow(step, f64::from(i)))).unzip();
+    // Between the post and a body at rest, a wheel lags its post by a quarter turn at √((k_t + k_s)/m_u),
+    // whatever the damping.
+    let above = wheel.iter().filter(|r| r.frequency_hz > 5.0);
+    let hop = first_crossing(above.map(|r| (r.frequency_hz, r.phase_rad)), -0.25 * TAU);
+    found.value("wheel_hop_frequency_hz", hop.unwrap_or(f64::NAN));
     found.plots.push(Plot {
         manoeuvre: NAME,
         title: "Body after a push of 0.1 m/s upward".into(),
@@ -57,26 +60,21 @@ pub(crate) fn run(subject: &Subject, found: &mut Findings) {
         log_x: false,
         series: vec![series("centre of mass", Style::Line, heave.iter().map(|(t, z)| (*t, 1e3 * z)))],
     });
-    let stiffness = subject.params.tyre.vertical_stiffness_npm;
     found.plots.push(Plot {
         manoeuvre: NAME,
         title: "Posts moving together".into(),
         x_label: "frequency, Hz",
-        y_label: "ratio",
+        y_label: "height / height of the posts",
         log_x: true,
         series: vec![
-            series("height of the body / posts", Style::Line, body.iter().map(|r| (r.frequency_hz, r.gain))),
-            series(
-                "front tyre load / (stiffness × posts)",
-                Style::Line,
-                load.iter().map(|r| (r.frequency_hz, r.gain / stiffness)),
-            ),
+            series("body", Style::Line, body.iter().map(|r| (r.frequency_hz, r.gain))),
+            series("front wheel", Style::Line, wheel.iter().map(|r| (r.frequency_hz, r.gain))),
         ],
     });
 }
 
-/// Body height and front tyre load over post height at one frequency.
-fn shake(car: &Car, frequency_hz: f64) -> (Response, Response) {
+/// Heights of the body and of the front wheel over that of the posts, at one frequency.
+fn shake(car: &Car, to_front_m: f64, frequency_hz: f64) -> (Response, Response) {
     let mut car = car.clone();
     let start_s = car.time_s();
     let settle_s = 1.5;
@@ -90,7 +88,9 @@ fn shake(car: &Car, frequency_hz: f64) -> (Response, Response) {
         car.shake(height_m);
         car.step(0.0);
         if car.time_s() - start_s > settle_s {
-            samples.push((height_m, car.state.position_m.z, car.state.corners[0].load_n));
+            let body_m = car.state.position_m.z;
+            let nose_m = body_m - to_front_m * car.state.attitude.pitch_rad();
+            samples.push((height_m, body_m, nose_m + car.state.corners[0].travel_m));
         }
     }
     let of = |pick: fn(&(f64, f64, f64)) -> f64| {

@@ -64,7 +64,7 @@ pub(crate) fn run(subject: &Subject, handling: &Handling, found: &mut Findings) 
             yaw_ratio_pct(samples, CALM_S[0]) <= 35.0 && yaw_ratio_pct(samples, CALM_S[1]) <= 20.0
         })
         .last();
-    found.value("stable_amplitude_a", stable.map_or(0.0, |(amplitude, _)| amplitude / a_rad));
+    found.value("stable_amplitude_deg", stable.map_or(0.0, |(amplitude, _)| amplitude.to_degrees()));
 
     // One in three, and always the last.
     let shown = || runs.iter().rev().step_by(3).collect::<Vec<_>>().into_iter().rev();
