@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 /// A scenario file: one run of the simulator and the limits it must keep.
 ///
 /// ```
-/// let text = r#"
+/// # let text = r#"
 /// schema = 1
 /// name = "waypoints at 20 km/h"
 /// description = "Follows the handling loop; proves the lateral loop at town speed."
@@ -27,9 +27,9 @@ use std::collections::BTreeMap;
 /// [pass]
 /// lateral_error_max_m = 0.30
 /// lateral_error_rms_m = 0.10
-/// "#;
-/// let scenario = skidpad_scenario::parse(text, "waypoints.toml").unwrap();
-/// assert_eq!(scenario.duration_s, 40.0);
+/// # "#;
+/// # let scenario = skidpad_scenario::parse(text, "waypoints.toml").unwrap();
+/// # assert_eq!(scenario.duration_s, 40.0);
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

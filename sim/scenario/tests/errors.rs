@@ -309,6 +309,10 @@ fn the_schemas_are_json_and_describe_every_key() {
     let scenario: serde_json::Value = serde_json::from_str(&schema_json(SchemaKind::Scenario)).unwrap();
     assert_eq!(scenario["properties"]["duration_s"]["maximum"], 3600.0);
     assert_eq!(scenario["additionalProperties"], false);
+    // Examples are TOML, not the Rust around it.
+    let text = schema_json(SchemaKind::Scenario);
+    assert!(text.contains("hold_wheel_deg = 90.0") && text.contains("on = \\\"handling_loop\\\""));
+    assert!(!text.contains("skidpad_scenario::parse") && !text.contains("r#"), "{text}");
 }
 
 proptest! {
