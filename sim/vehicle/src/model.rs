@@ -251,6 +251,9 @@ impl VehicleModel {
             state.powertrain =
                 self.powertrain.settled(demand.throttle_pct, demand.brake_pct, demand.gear, speed_mps);
         }
+        for (i, corner) in state.corners.iter_mut().enumerate() {
+            corner.brake_torque_nm = self.brakes.torque_nm(&state.brakes, i);
+        }
         state
     }
 
