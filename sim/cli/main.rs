@@ -43,7 +43,7 @@ Examples:
 
 Exit status:
   0    everything asked for was done, and every scenario passed
-  1    a scenario failed its limits
+  1    a scenario failed its limits, or a car its accepted ranges
   2    a file or an argument is wrong; nothing of it was run
   3    an external stack was missing, silent or broke the protocol
   4    internal error: a bug in Skidpad, please report it

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 pub enum Status {
     /// Done; every scenario passed.
     Passed = 0,
-    /// A scenario failed its limits.
+    /// A scenario failed its limits, or a car its accepted ranges.
     Failed = 1,
     /// A file or an argument is wrong.
     Usage = 2,

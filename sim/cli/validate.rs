@@ -67,11 +67,12 @@ pub fn run(args: &Args) -> Result<Status, Failure> {
 
 /// What became of a figure.
 fn verdict(figure: &Figure) -> &'static str {
+    let bounded = figure.low.is_some() || figure.high.is_some();
     match (figure.passed, figure.informative) {
         (true, false) => "ok",
         (false, false) => "OUTSIDE",
-        (true, true) => "ok, info",
-        (false, true) => "info",
+        (true, true) if bounded => "ok, info",
+        (_, true) => "info",
     }
 }
 

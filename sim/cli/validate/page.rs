@@ -46,10 +46,11 @@ fn outside(out: &mut String, validation: &Validation) {
     for figure in failed {
         let _ = writeln!(
             out,
-            "<li>{}: {} <b>{}</b> {}, accepted {}</li>",
+            "<li>{}: {} <b>{}</b>{}{}, accepted {}</li>",
             escaped(figure.manoeuvre),
             escaped(figure.name),
             number(figure.value),
+            if figure.unit.is_empty() { "" } else { " " },
             escaped(figure.unit),
             range(figure)
         );
@@ -169,7 +170,7 @@ figcaption { font-weight: 600; font-size: 14px; margin-bottom: 2px; }
 .grid { stroke: var(--rule); stroke-width: 1; fill: none; } .zero { stroke: var(--soft); }
 .tick { fill: var(--soft); font-size: 11.5px; } .label { fill: var(--soft); font-size: 12.5px; }
 .line, .dashed { fill: none; stroke-width: 1.9; stroke-linejoin: round; } .dashed { stroke-dasharray: 5 4; stroke-width: 1.5; }
-.dots { fill: none; stroke-width: 6; stroke-linecap: round; } .key .dots { stroke-dasharray: 0.01 10; }
+.dots { fill: none; stroke-width: 6; stroke-linecap: round; }
 .c1 { stroke: var(--c1); } .c2 { stroke: var(--c2); } .c3 { stroke: var(--c3); }
 .c4 { stroke: var(--c4); } .c5 { stroke: var(--c5); } .c6 { stroke: var(--c6); }
 .legend { margin: 4px 0 0; display: flex; flex-wrap: wrap; gap: 2px 16px; font-size: 13px; color: var(--soft); }

@@ -94,9 +94,10 @@ pub fn figure(plot: &Plot) -> String {
         if !series.name.is_empty() {
             colour += 1;
             let class = class(series.style);
+            let stroke = if series.style == Style::Dots { "M11 5h.01" } else { "M1 5H21" };
             let _ = write!(
                 legend,
-                "<span><svg class=\"key\" viewBox=\"0 0 22 10\"><path class=\"{class} c{colour}\" d=\"M1 5H21\"/></svg>{}</span>",
+                "<span><svg class=\"key\" viewBox=\"0 0 22 10\"><path class=\"{class} c{colour}\" d=\"{stroke}\"/></svg>{}</span>",
                 escaped(&series.name)
             );
         }

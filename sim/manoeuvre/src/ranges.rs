@@ -82,7 +82,7 @@ const TABLE: &[Row] = &[
     row(
         circle::NAME,
         "max_lateral_acceleration_g",
-        "largest, 300-foot skid pad",
+        "lateral acceleration, 300-foot skid pad",
         "g",
         [0.80, 0.86],
         "[P] Lincoln MKZ Hybrid 0.83 g on all-season tyres, ± 0.03",
@@ -200,7 +200,7 @@ const TABLE: &[Row] = &[
     row(
         sine_with_dwell::NAME,
         "lateral_displacement_m",
-        "least displacement at 1.07 s, 5 A and more",
+        "least displacement at 1.07 s from 5 A",
         "m",
         [1.83, HIGH],
         "[P] 49 CFR 571.126",
