@@ -9,9 +9,13 @@ const ABS_MIN_SPEED_MPS: f64 = 1.5;
 /// Pressure release and build-up of the antilock valve, share of the demand per second.
 const ABS_RELEASE_PER_S: f64 = 14.0;
 const ABS_BUILD_UP_PER_S: f64 = 5.0;
-/// Lead of one front valve over the other beyond which its build-up is delayed, and the delayed build-up.
-const ABS_FRONT_SPREAD: f64 = 0.15;
-const ABS_DELAYED_BUILD_UP_PER_S: f64 = 0.4;
+/// Deceleration of the rim, m/s², that announces a locking wheel, and the slip below which it does not.
+const ABS_LOCKING_MPS2: f64 = 30.0;
+const ABS_LEAST_SLIP: f64 = 0.03;
+/// Lead of one front valve over the other that the yaw moment on split friction allows, and how fast more is
+/// taken back.
+const ABS_FRONT_LEAD: f64 = 0.2;
+const ABS_LEAD_RELEASE_PER_S: f64 = 3.0;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Brakes {
@@ -59,7 +63,7 @@ impl Brakes {
     pub(crate) fn settled(&self, pedal_pct: f64) -> BrakeState {
         let force_n = self.force_by_pedal.at(pedal_pct);
         BrakeState {
-            pedal: DelayLine::filled(pedal_pct),
+            pedal: DelayLine::filled(pedal_pct, self.dead_steps),
             pedal_pct,
             request_n: force_n,
             force_n,
@@ -69,7 +73,7 @@ impl Brakes {
     }
 
     pub(crate) fn advance(&self, state: &mut BrakeState, pedal_pct: f64) {
-        let pedal_pct = state.pedal.push(pedal_pct, self.dead_steps);
+        let pedal_pct = state.pedal.push(pedal_pct);
         if pedal_pct != state.pedal_pct {
             state.pedal_pct = pedal_pct;
             state.request_n = self.force_by_pedal.at(pedal_pct);
@@ -78,16 +82,18 @@ impl Brakes {
     }
 
     /// Moves the antilock valves by one step. `vx_mps` is the speed of each wheel over ground along its
-    /// heading, `rolling_mps` its rolling speed.
+    /// heading, `rolling_mps` its rolling speed before and after the step.
     ///
+    /// A valve releases when its wheel slips by more than the threshold, or falls behind the car so fast that
+    /// it is on its way there (which comes first on a slippery road), and builds up when neither is near.
     /// Each front wheel on its own, the rear wheels by the one that locks first (select low), which keeps
-    /// the rear axle's side force; the front wheel with the better grip builds up no faster than slowly
-    /// beyond the other, so that the yaw moment on split friction grows slowly.
+    /// the rear axle's side force; the front wheel with the better grip leads the other by a bounded share, so
+    /// that the yaw moment on split friction can be held.
     pub(crate) fn control_slip(
         &self,
         state: &mut BrakeState,
         vx_mps: &[f64; 4],
-        rolling_mps: &[f64; 4],
+        rolling_mps: [&[f64; 4]; 2],
         dt_s: f64,
     ) {
         state.abs_active = false;
@@ -96,25 +102,37 @@ impl Brakes {
             state.valve = [1.0; 4];
             return;
         }
-        let slip = |wheel: usize| {
+        // Slip, and deceleration of the rim, of a wheel.
+        let sense = |wheel: usize| {
             let speed = vx_mps[wheel];
-            if speed.abs() < ABS_MIN_SPEED_MPS { 0.0 } else { 1.0 - rolling_mps[wheel] / speed }
+            if speed.abs() < ABS_MIN_SPEED_MPS {
+                return [0.0, 0.0];
+            }
+            let [before, after] = rolling_mps.map(|rolling| rolling[wheel]);
+            [1.0 - after / speed, (before - after) * speed.signum() / dt_s]
         };
-        let move_valve = |valve: f64, slip: f64, build_up_per_s: f64| {
-            if slip > self.abs_slip {
+        let move_valve = |valve: f64, [slip, falling_mps2]: [f64; 2], build_up_per_s: f64| {
+            let locking = falling_mps2 > ABS_LOCKING_MPS2 && slip > ABS_LEAST_SLIP;
+            if slip > self.abs_slip || locking {
                 (valve - ABS_RELEASE_PER_S * dt_s).max(0.0)
-            } else if slip < 0.7 * self.abs_slip {
+            } else if slip < 0.7 * self.abs_slip && falling_mps2 < 0.5 * ABS_LOCKING_MPS2 {
                 (valve + build_up_per_s * dt_s).min(1.0)
             } else {
                 valve
             }
         };
+        let before = state.valve;
         for (wheel, other) in [(0, 1), (1, 0)] {
-            let ahead = state.valve[wheel] > state.valve[other] + ABS_FRONT_SPREAD;
-            let build_up = if ahead { ABS_DELAYED_BUILD_UP_PER_S } else { ABS_BUILD_UP_PER_S };
-            state.valve[wheel] = move_valve(state.valve[wheel], slip(wheel), build_up);
+            state.valve[wheel] = move_valve(before[wheel], sense(wheel), ABS_BUILD_UP_PER_S);
+            let lead = before[wheel] - before[other] - ABS_FRONT_LEAD;
+            if lead > 0.0 {
+                let held = before[wheel] - (ABS_LEAD_RELEASE_PER_S * dt_s).min(lead);
+                state.valve[wheel] = state.valve[wheel].min(held);
+            }
         }
-        let rear = move_valve(state.valve[2], slip(2).max(slip(3)), ABS_BUILD_UP_PER_S);
+        let ([slip_l, falling_l], [slip_r, falling_r]) = (sense(2), sense(3));
+        let worse = [slip_l.max(slip_r), falling_l.max(falling_r)];
+        let rear = move_valve(state.valve[2], worse, ABS_BUILD_UP_PER_S);
         (state.valve[2], state.valve[3]) = (rear, rear);
         state.abs_active = state.valve.iter().any(|valve| *valve < 1.0);
     }

@@ -1,26 +1,26 @@
 //! Dead time of an actuator.
 
-/// Longest dead time in steps.
-pub(crate) const CAPACITY: usize = 256;
-
 /// A value on its way for a fixed number of steps.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct DelayLine {
-    samples: [f64; CAPACITY],
+    /// The values of the last steps, the dead time's and one more.
+    samples: Vec<f64>,
     newest: usize,
 }
 
 impl DelayLine {
-    /// A line that has held `value` for ever.
-    pub(crate) fn filled(value: f64) -> Self {
-        DelayLine { samples: [value; CAPACITY], newest: 0 }
+    /// A line of `steps` steps that has held `value` for ever.
+    pub(crate) fn filled(value: f64, steps: usize) -> Self {
+        DelayLine { samples: vec![value; steps + 1], newest: 0 }
     }
 
-    /// Puts `value` in and returns the value of `steps` steps ago (0: `value` itself).
-    pub(crate) fn push(&mut self, value: f64, steps: usize) -> f64 {
-        self.newest = (self.newest + 1) % CAPACITY;
+    /// Puts `value` in and returns the value of the dead time ago (`value` itself without one).
+    pub(crate) fn push(&mut self, value: f64) -> f64 {
+        let length = self.samples.len();
+        let after = |index: usize| if index + 1 == length { 0 } else { index + 1 };
+        self.newest = after(self.newest);
         self.samples[self.newest] = value;
-        self.samples[(self.newest + CAPACITY - steps.min(CAPACITY - 1)) % CAPACITY]
+        self.samples[after(self.newest)]
     }
 }
 
@@ -30,11 +30,11 @@ mod tests {
 
     #[test]
     fn a_value_comes_out_after_its_dead_time() {
-        for steps in [0, 1, 80, CAPACITY - 1] {
-            let mut line = DelayLine::filled(-1.0);
-            for k in 0..1000 {
+        for steps in [0, 1, 80, 1000] {
+            let mut line = DelayLine::filled(-1.0, steps);
+            for k in 0..3000 {
                 let expected = if k < steps { -1.0 } else { (k - steps) as f64 };
-                assert_eq!(line.push(k as f64, steps), expected, "step {k}, dead time {steps}");
+                assert_eq!(line.push(k as f64), expected, "step {k}, dead time {steps}");
             }
         }
     }

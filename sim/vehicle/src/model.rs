@@ -22,7 +22,7 @@ use crate::lanes::F4;
 use crate::params::{AxleParams, TyreParams, VehicleParams};
 use crate::powertrain::Powertrain;
 use crate::state::{CornerState, VehicleState};
-use crate::steering::{Steering, SteeringState};
+use crate::steering::Steering;
 use crate::tyre::{Motion4, TyreForces, TyreState, Tyres};
 use nalgebra::{Matrix3, Matrix6, Vector3, Vector6};
 use skidpad_world::Ground;
@@ -282,7 +282,7 @@ impl VehicleModel {
             acceleration_mps2: Vector3::zeros(),
             angular_acceleration_rps2: Vector3::zeros(),
             gravity_mps2: environment.gravity_mps2,
-            steering: SteeringState::settled(angle_rad),
+            steering: self.steering.settled(angle_rad),
             brakes: self.brakes.settled(demand.brake_pct),
             powertrain: self.powertrain.settled(demand.throttle_pct, demand.brake_pct, demand.gear, 0.0),
         };
@@ -430,7 +430,8 @@ impl VehicleModel {
             now.brake_torque_nm = brake;
         }
         torque.y -= spin_reaction_nm;
-        self.brakes.control_slip(&mut state.brakes, &motion.vx_mps.0, &motion.rolling_mps.0, dt);
+        let rolling = state.corners.map(|corner| corner.spin_rps * radius);
+        self.brakes.control_slip(&mut state.brakes, &motion.vx_mps.0, [&motion.rolling_mps.0, &rolling], dt);
 
         // Solve and integrate: velocities first.
         let load = Vector6::new(force.x, force.y, force.z, torque.x, torque.y, torque.z);

@@ -61,7 +61,7 @@ impl Powertrain {
         speed_mps: f64,
     ) -> PowertrainState {
         let mut state = PowertrainState {
-            pedal: DelayLine::filled(pedal_pct),
+            pedal: DelayLine::filled(pedal_pct, self.dead_steps),
             pedal_pct,
             limits: [self.power_w.at(pedal_pct), self.force_n.at(pedal_pct)],
             creep: [brake_pct, self.creep_share.at(brake_pct)],
@@ -84,7 +84,7 @@ impl Powertrain {
         if brake_pct != state.creep[0] {
             state.creep = [brake_pct, self.creep_share.at(brake_pct)];
         }
-        let pedal_pct = state.pedal.push(pedal_pct, self.dead_steps);
+        let pedal_pct = state.pedal.push(pedal_pct);
         if pedal_pct != state.pedal_pct {
             state.pedal_pct = pedal_pct;
             state.limits = [self.power_w.at(pedal_pct), self.force_n.at(pedal_pct)];

@@ -33,17 +33,6 @@ pub(crate) struct SteeringState {
     target: DelayLine,
 }
 
-impl SteeringState {
-    pub(crate) fn settled(angle_rad: f64) -> Self {
-        SteeringState {
-            angle_rad,
-            rate_rps: 0.0,
-            driver_torque_nm: 0.0,
-            target: DelayLine::filled(angle_rad),
-        }
-    }
-}
-
 impl Steering {
     pub(crate) fn new(params: &SteeringParams, track_m: f64, wheelbase_m: f64, dt_s: f64) -> Self {
         let wn = params.natural_frequency_rps;
@@ -64,6 +53,16 @@ impl Steering {
         }
     }
 
+    /// The column at rest at `angle_rad`, which is also what it has been asked for.
+    pub(crate) fn settled(&self, angle_rad: f64) -> SteeringState {
+        SteeringState {
+            angle_rad,
+            rate_rps: 0.0,
+            driver_torque_nm: 0.0,
+            target: DelayLine::filled(angle_rad, self.dead_steps),
+        }
+    }
+
     /// One step. `aligning_nm` is the sum of the front tyres' aligning moments and `lateral_n` of their
     /// lateral forces: they turn a free column back.
     pub(crate) fn advance(
@@ -76,7 +75,7 @@ impl Steering {
     ) {
         match *demand {
             SteeringDemand::Servo { angle_rad, rate_limit_rps } => {
-                let target = state.target.push(angle_rad.clamp(-self.max_rad, self.max_rad), self.dead_steps);
+                let target = state.target.push(angle_rad.clamp(-self.max_rad, self.max_rad));
                 let error = target - state.angle_rad;
                 let felt = error - error.clamp(-self.dead_band_rad, self.dead_band_rad);
                 let rate = state.rate_rps + dt_s * (self.stiffness * felt - self.damping * state.rate_rps);
@@ -86,7 +85,7 @@ impl Steering {
             }
             SteeringDemand::Imposed { angle_rad } => {
                 let angle_rad = angle_rad.clamp(-self.max_rad, self.max_rad);
-                state.target.push(angle_rad, self.dead_steps);
+                state.target.push(angle_rad);
                 state.rate_rps = (angle_rad - state.angle_rad) / dt_s;
                 state.angle_rad = angle_rad;
                 state.driver_torque_nm = 0.0;
@@ -94,7 +93,7 @@ impl Steering {
             }
             SteeringDemand::Free { driver_torque_nm } => {
                 // The servo wakes up where the column is.
-                state.target.push(state.angle_rad, self.dead_steps);
+                state.target.push(state.angle_rad);
                 let tyres_nm = (aligning_nm - self.caster_trail_m * lateral_n) / self.ratio;
                 let torque = driver_torque_nm * (1.0 + self.assist_gain) + tyres_nm;
                 let free =

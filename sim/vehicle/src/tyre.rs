@@ -189,19 +189,22 @@ impl Tyres {
             ((p.pey1 + p.pey2 * dfz) * (1.0 - (p.pey3 + p.pey4 * camber) * one.copysign(alpha_y))).min(one);
         let fy0 = magic(alpha_y, by, p.pcy1, dy, ey) + svy;
 
-        // Combined: each force reduced by the other slip.
-        let bxa = p.rbx1 * (p.rbx2 * kappa).cos_atan();
+        // Combined: each force reduced by the other slip. Slips count by the friction, as they do for the
+        // pure forces (whose slope stays while their peak falls): else the reductions would come too late
+        // on a slippery road.
+        let (kappa_c, alpha_c) = (kappa / friction, alpha / friction);
+        let bxa = p.rbx1 * (p.rbx2 * kappa_c).cos_atan();
         let exa = (p.rex1 + p.rex2 * dfz).min(one);
         let has_exa = p.rex1 != 0.0 || p.rex2 != 0.0;
-        let mut gx = cosine_form(alpha + p.rhx1, bxa, p.rcx1, exa, has_exa);
+        let mut gx = cosine_form(alpha_c + p.rhx1, bxa, p.rcx1, exa, has_exa);
         if self.has_x_reduction_shift {
             gx = gx / cosine_form(F4::splat(p.rhx1), bxa, p.rcx1, exa, has_exa);
         }
-        let byk = p.rby1 * (p.rby2 * (alpha - p.rby3)).cos_atan();
+        let byk = p.rby1 * (p.rby2 * (alpha_c - p.rby3)).cos_atan();
         let eyk = (p.rey1 + p.rey2 * dfz).min(one);
         let has_eyk = p.rey1 != 0.0 || p.rey2 != 0.0;
         let shyk = p.rhy1 + p.rhy2 * dfz;
-        let mut gy = cosine_form(kappa + shyk, byk, p.rcy1, eyk, has_eyk);
+        let mut gy = cosine_form(kappa_c + shyk, byk, p.rcy1, eyk, has_eyk);
         if self.has_y_reduction_shift {
             gy = gy / cosine_form(shyk, byk, p.rcy1, eyk, has_eyk);
         }
@@ -209,8 +212,8 @@ impl Tyres {
         let mut fy = fy0 * gy.max(F4::ZERO);
         let mut svyk = F4::ZERO;
         if self.has_side_force_from_kappa {
-            let dvyk = dy * (p.rvy1 + p.rvy2 * dfz + p.rvy3 * camber) * (p.rvy4 * alpha).cos_atan();
-            svyk = dvyk * (p.rvy5 * (p.rvy6 * kappa).atan()).sin();
+            let dvyk = dy * (p.rvy1 + p.rvy2 * dfz + p.rvy3 * camber) * (p.rvy4 * alpha_c).cos_atan();
+            svyk = dvyk * (p.rvy5 * (p.rvy6 * kappa_c).atan()).sin();
             fy = fy + svyk;
         }
 

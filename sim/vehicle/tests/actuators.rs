@@ -182,7 +182,6 @@ fn the_steering_stops_at_its_stop() {
 }
 
 #[test]
-#[ignore = "model: the delay line holds 255 steps, so at 0.25 ms a dead time of 0.10 s becomes 0.064 s"]
 fn dead_times_do_not_depend_on_the_step() {
     for dt_s in [4e-3, 1e-3, 2.5e-4] {
         let model = VehicleModel::new(&params(), dt_s);

@@ -475,7 +475,6 @@ fn tyre_forces_stay_inside_the_friction_ellipse() {
 }
 
 #[test]
-#[ignore = "model: combined slip is not scaled with the friction: 1.28 of the ellipse at friction 0.3"]
 fn tyre_forces_on_a_slippery_road_stay_inside_the_friction_ellipse() {
     for friction in [0.6, 0.3, 0.1] {
         let most = most_of_the_ellipse(friction);
