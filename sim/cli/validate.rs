@@ -17,8 +17,8 @@ mod plot;
 /// (ISO 3888-2), sine with dwell (FMVSS 126), an emergency stop, full acceleration, creep, coast-down, pitch
 /// and ride. Prints each figure beside its accepted range and the source of the range.
 ///
-/// The sources are marked [P] published, [M] measured on the car, [C] read in code of others, [N] closed form,
-/// [R] textbook value, not verified. Figures marked `info` are shown but fail no car: a car without stability
+/// The sources are marked P for published, M measured on the car, C read in code of others, N closed form,
+/// R textbook value, not verified. Figures marked `info` are shown but fail no car: a car without stability
 /// control is expected to spin in the sine with dwell.
 #[derive(clap::Args)]
 #[command(after_help = HELP)]
