@@ -131,6 +131,13 @@ impl ByWire {
         self.state.gear.demand = gear;
     }
 
+    /// Identifiers of the frames that carry commands to these modules.
+    pub fn command_ids(&self) -> [u16; 5] {
+        let c = &self.commands;
+        [c.brake.blank, c.throttle.blank, c.steering.blank, c.gear.blank, c.turn_signal.blank]
+            .map(|frame| frame.id)
+    }
+
     /// A frame has arrived. Frames that are no command of the by-wire system, or are too short to be one,
     /// change nothing.
     pub fn receive(&mut self, now: SimTime, frame: &Frame) {

@@ -33,8 +33,6 @@ const HOLDING_BRAKE_PCT: f64 = 30.0;
 const HELD_BELOW_MPS: f64 = 0.5;
 const COMPUTER: NodeId = NodeId(0);
 const CAR: NodeId = NodeId(1);
-/// Frames that carry commands to the car.
-const COMMAND_IDS: [u16; 5] = [0x60, 0x62, 0x64, 0x66, 0x68];
 
 /// What a caller may change about a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -231,7 +229,8 @@ impl Simulation {
                     self.observer.event(now, "gnss_silence", format!("receiver silent for {for_s} s"));
                 }
                 Action::LoseCommands { for_s } => {
-                    self.bus.drop_until(&COMMAND_IDS, now + Duration::from_secs_f64(for_s));
+                    let ids = self.car.bywire.command_ids();
+                    self.bus.drop_until(&ids, now + Duration::from_secs_f64(for_s));
                 }
                 Action::Driver { wheel, brake_pct, throttle_pct, gear, for_s } => {
                     let until = now + Duration::from_secs_f64(for_s);
