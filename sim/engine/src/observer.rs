@@ -59,13 +59,7 @@ impl Observer {
 
     /// Takes the true state of each tick into the hash.
     pub(crate) fn hash(&mut self, car: &Car) {
-        let mut bytes = [0u8; 256];
-        let mut used = 0;
-        car.state.visit_trajectory(|value| {
-            bytes[used..used + 8].copy_from_slice(&value.to_bits().to_le_bytes());
-            used += 8;
-        });
-        self.truth.update(&bytes[..used]);
+        car.state.visit_trajectory(|value| self.truth.update(value.to_bits().to_le_bytes()));
     }
 
     /// The sample of this instant, scored.
