@@ -156,5 +156,8 @@ fn check_scenarios(files: &[PathBuf], problems: &mut Problems) {
 
 fn check_vehicle(folder: &Path, problems: &mut Problems) {
     let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    VehicleFiles::read(&name, folder).map(drop).unwrap_or_else(|error| problems.add(error));
+    // A car outside of a library may take its by-wire kit from one.
+    let library = Library::locate(Some(folder)).ok();
+    let root = library.as_ref().map(Library::root);
+    VehicleFiles::read(&name, folder, root).map(drop).unwrap_or_else(|error| problems.add(error));
 }

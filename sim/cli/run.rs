@@ -40,8 +40,8 @@ pub struct Args {
     /// UTM zone of the recording, north of the equator [default: 10]
     #[arg(long, value_name = "N", requires = "reference", value_parser = clap::value_parser!(u8).range(1..=60))]
     utm_zone: Option<u8>,
-    /// Vehicle that follows the recording [default: lincoln_mkz]
-    #[arg(long, value_name = "NAME", requires = "reference")]
+    /// Vehicle that follows the recording: a folder in vehicles/, or one with a vehicle.toml [default: lincoln_mkz]
+    #[arg(long, value_name = "NAME|DIR", requires = "reference")]
     vehicle: Option<String>,
     /// Folder for the results: report.json, timing.json, junit.xml, and trace.csv of each scenario
     #[arg(long, value_name = "DIR")]
@@ -182,8 +182,14 @@ fn set_up(scenarios: &[LoadedScenario], options: &RunOptions, jobs: usize) -> Re
 /// A scenario made of a recording.
 fn recording(args: &Args, file: &Path) -> Result<LoadedScenario, Failure> {
     let vehicle = args.vehicle.as_deref().unwrap_or(DEFAULT_VEHICLE);
-    let loaded = Library::locate(Some(file))
-        .and_then(|mut library| library.load_recording(file, vehicle, args.utm_zone, None));
+    let loaded = Library::locate(Some(file)).and_then(|mut library| {
+        let folder = Path::new(vehicle);
+        let name = match folder.join("vehicle.toml").exists() {
+            true => library.add_vehicle(folder)?,
+            false => vehicle.to_string(),
+        };
+        library.load_recording(file, &name, args.utm_zone, None)
+    });
     let mut scenario = loaded.map_err(Failure::usage)?;
     scenario.scenario.pass.stopped = Some(true);
     Ok(scenario)

@@ -12,6 +12,7 @@ mod document;
 mod error;
 mod events;
 mod files;
+mod kit;
 mod library;
 mod names;
 mod overrides;

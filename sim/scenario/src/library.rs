@@ -5,6 +5,7 @@ use crate::document::{Document, Step, steps};
 use crate::error::{LoadError, Problems, show};
 use crate::events::Event;
 use crate::files::{MAX_FILE_BYTES, read_bytes, read_text, reason, without_mark};
+use crate::kit;
 use crate::names::hint;
 use crate::overrides;
 use crate::parse::read;
@@ -57,9 +58,9 @@ pub struct VehicleFiles {
     pub dir: PathBuf,
     /// The parameters of `vehicle.toml`.
     pub params: VehicleParams,
-    /// The CAN layout of `bywire.dbc`.
+    /// The CAN layout of `bywire.dbc`, its own or that of the folder that `bywire_kit` names.
     pub dbc: Dbc,
-    /// The by-wire ECUs of `bywire.toml`.
+    /// The by-wire ECUs of `bywire.toml`, found likewise.
     pub bywire: ByWireParams,
     /// Text of `control.toml`; `None` if there is no such file.
     pub control_toml: Option<String>,
@@ -193,9 +194,22 @@ impl Library {
             return Ok(vehicle.clone());
         }
         let dir = self.folder("vehicles", "vehicle.toml", name, self.vehicle_names())?;
-        let vehicle = Arc::new(VehicleFiles::read(name, &dir)?);
+        let vehicle = Arc::new(VehicleFiles::read(name, &dir, None)?);
         self.vehicles.insert(name.to_string(), vehicle.clone());
         Ok(vehicle)
+    }
+
+    /// Takes in a vehicle from a folder elsewhere and returns its name, that of the folder: from now on this
+    /// vehicle is meant by it. Its `bywire_kit` may be in the library.
+    ///
+    /// # Errors
+    /// A file of it is missing or wrong.
+    pub fn add_vehicle(&mut self, dir: &Path) -> Result<String, LoadError> {
+        let whole = fs::canonicalize(dir).map_err(|error| LoadError::whole(dir, reason(&error)))?;
+        let name = whole.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let vehicle = VehicleFiles::read(&name, dir, Some(&self.root))?;
+        self.vehicles.insert(name.clone(), Arc::new(vehicle));
+        Ok(name)
     }
 
     /// A map by name.
@@ -505,20 +519,23 @@ impl VehicleFiles {
         })
     }
 
-    /// Reads a vehicle's folder; `name` is what it is called.
+    /// Reads a vehicle's folder; `name` is what it is called. A `bywire_kit` that is not beside the folder is
+    /// looked for in the `vehicles/` of `library`.
     ///
     /// # Errors
     /// A file is missing or cannot be read, or something in it is wrong.
-    pub fn read(name: &str, dir: &Path) -> Result<VehicleFiles, LoadError> {
+    pub fn read(name: &str, dir: &Path, library: Option<&Path>) -> Result<VehicleFiles, LoadError> {
         let file = |name: &str| dir.join(name);
         let params = VehicleFiles::read_params(dir)?;
-        let dbc_text = read_text(&file("bywire.dbc"), Dbc::MAX_BYTES as u64)?;
-        let dbc = Dbc::parse(&dbc_text, &show(&file("bywire.dbc"))).map_err(|error| {
+        let kits = library.map(|root| root.join("vehicles"));
+        let [dbc_file, bywire_file] = kit::find(dir, params.bywire_kit.as_deref(), kits.as_deref())?;
+        let dbc_text = read_text(&dbc_file, Dbc::MAX_BYTES as u64)?;
+        let dbc = Dbc::parse(&dbc_text, &show(&dbc_file)).map_err(|error| {
             LoadError::at(&error.file, error.line as usize, error.column as usize, error.message)
         })?;
-        let bywire = read_bywire(&file("bywire.toml"))?;
+        let bywire = read_bywire(&bywire_file)?;
         ByWire::new(&dbc, &bywire).map_err(|error| {
-            let (place, text) = (show(&file("bywire.dbc")), error.to_string());
+            let (place, text) = (show(&dbc_file), error.to_string());
             let message = text.strip_prefix(&format!("{place}: ")).unwrap_or(&text);
             LoadError::at(&place, 0, 0, message)
         })?;
@@ -721,7 +738,7 @@ fn is_root(folder: &Path) -> bool {
 }
 
 /// The folders in `dir` that hold `file`, sorted.
-fn folders(dir: &Path, file: &str) -> Result<Vec<String>, LoadError> {
+pub(crate) fn folders(dir: &Path, file: &str) -> Result<Vec<String>, LoadError> {
     let list = fs::read_dir(dir).map_err(|error| LoadError::whole(dir, reason(&error)))?;
     let mut names: Vec<String> = list
         .filter_map(Result::ok)

@@ -1,6 +1,6 @@
 //! Finding and loading scenarios, vehicles, maps and recordings.
 
-use skidpad_scenario::{DATA_ENV, Library, LoadError, LoadedScenario, discover};
+use skidpad_scenario::{DATA_ENV, Library, LoadError, LoadedScenario, VehicleFiles, discover};
 use skidpad_vehicle::Gear;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -432,4 +432,95 @@ fn the_real_garage_drive_becomes_a_reference() {
     );
     assert!(worst_m < 0.02, "{worst_m}");
     assert!(worst_mps < 0.3, "{worst_mps}");
+}
+
+/// A second car in the test's library, with the kit of the first.
+fn second_car(data: &Data, kit: &str) -> PathBuf {
+    let first = data.root.join("vehicles/lincoln_mkz");
+    let text = fs::read_to_string(first.join("vehicle.toml")).unwrap();
+    data.write(
+        "vehicles/second/vehicle.toml",
+        &text.replacen("\ndescription", &format!("\n{kit}\ndescription"), 1),
+    );
+    for name in ["control.toml", "calibration.csv"] {
+        fs::copy(first.join(name), data.root.join("vehicles/second").join(name)).unwrap();
+    }
+    data.root.join("vehicles/second")
+}
+
+/// The line of the key that [`second_car`] writes.
+fn kit_line(dir: &Path) -> usize {
+    let text = fs::read_to_string(dir.join("vehicle.toml")).unwrap();
+    text.lines().position(|line| line.starts_with("bywire_kit")).unwrap() + 1
+}
+
+#[test]
+fn two_cars_with_the_same_kit_need_one_copy_of_its_files() {
+    let data = Data::new();
+    let second = second_car(&data, "bywire_kit = \"lincoln_mkz\"");
+    let mut library = data.library();
+    let [of_first, of_second] = ["lincoln_mkz", "second"].map(|name| library.vehicle(name).unwrap());
+    assert_eq!(of_first.bywire, of_second.bywire);
+    assert_eq!(format!("{:?}", of_first.dbc), format!("{:?}", of_second.dbc));
+    // A file of its own comes before the kit's, the other is still the kit's.
+    let ecus = fs::read_to_string(data.root.join("vehicles/lincoln_mkz/bywire.toml")).unwrap();
+    let own = ecus.replace("fuel_pct = 60.0", "fuel_pct = 35.0");
+    assert_ne!(own, ecus);
+    fs::write(second.join("bywire.toml"), own).unwrap();
+    assert_eq!(data.library().vehicle("second").unwrap().bywire.fuel_pct, 35.0);
+    // What is wrong in the kit is told where it is.
+    data.write("vehicles/lincoln_mkz/bywire.dbc", "BO_ banana");
+    let shown = data.library().vehicle("second").unwrap_err().to_string();
+    assert!(shown.contains("vehicles/lincoln_mkz/bywire.dbc:1:"), "{shown}");
+}
+
+#[test]
+fn a_kit_that_cannot_be_had_is_told_at_its_key() {
+    let data = Data::new();
+    let refused = |kit: &str, words: &str| {
+        let dir = second_car(&data, &format!("bywire_kit = {kit}"));
+        let shown = data.library().vehicle("second").unwrap_err().to_string();
+        let place = format!("vehicles/second/vehicle.toml:{}:14: `bywire_kit`: ", kit_line(&dir));
+        assert!(shown.contains(&place) && shown.contains(words), "{kit}: {shown}");
+        assert_eq!(shown.lines().count(), 1, "{shown}");
+    };
+    refused("\"lincoln_mkx\"", "did you mean `lincoln_mkz`?");
+    refused("\"second\"", "this folder itself, and it has no bywire.dbc");
+    refused("\"../lincoln_mkz\"", "the name of a folder beside this one");
+    refused("\"\"", "the name of a folder beside this one");
+    // A kit does not refer on.
+    let text = fs::read_to_string(data.root.join("vehicles/lincoln_mkz/vehicle.toml")).unwrap();
+    data.write("vehicles/third/vehicle.toml", &format!("bywire_kit = \"lincoln_mkz\"\n{text}"));
+    data.library().vehicle("third").unwrap();
+    refused("\"third\"", "third has no bywire.dbc, it names \"lincoln_mkz\" itself: name that folder here");
+    data.write("vehicles/bare/vehicle.toml", "");
+    refused("\"bare\"", "bare has no bywire.dbc");
+    // A key that does nothing would mislead.
+    for name in ["bywire.dbc", "bywire.toml"] {
+        let first = data.root.join("vehicles/lincoln_mkz").join(name);
+        fs::copy(first, data.root.join("vehicles/second").join(name)).unwrap();
+    }
+    refused("\"lincoln_mkz\"", "its own bywire.dbc and bywire.toml");
+}
+
+#[test]
+fn a_car_without_any_kit_is_told_of_the_key() {
+    let data = Data::new();
+    second_car(&data, "");
+    let shown = data.library().vehicle("second").unwrap_err().to_string();
+    assert!(shown.contains("second/bywire.dbc: no such file") && shown.contains("bywire_kit"), "{shown}");
+}
+
+#[test]
+fn a_car_outside_of_the_library_finds_its_kit_in_it() {
+    let data = Data::new();
+    let inside = second_car(&data, "bywire_kit = \"lincoln_mkz\"");
+    let outside = data.root.join("cars/mine");
+    fs::create_dir_all(outside.parent().unwrap()).unwrap();
+    fs::rename(inside, &outside).unwrap();
+    let mut library = data.library();
+    assert_eq!(library.add_vehicle(&outside).unwrap(), "mine");
+    assert_eq!(library.vehicle("mine").unwrap().bywire, library.vehicle("lincoln_mkz").unwrap().bywire);
+    let shown = VehicleFiles::read("mine", &outside, None).unwrap_err().to_string();
+    assert!(shown.contains("there is no folder \"lincoln_mkz\" beside this one"), "{shown}");
 }

@@ -17,6 +17,11 @@ pub struct VehicleParams {
     pub title: String,
     /// One line for `skidpad list`.
     pub description: String,
+    /// The folder beside this one (or else in the library's `vehicles/`) that gives `bywire.dbc` and
+    /// `bywire.toml`, as far as this folder lacks them: two cars with the same by-wire kit need one copy. It must
+    /// hold them itself, and a folder with both files of its own has no use for the key and is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bywire_kit: Option<String>,
     /// Sprung body and whole-car geometry.
     pub chassis: ChassisParams,
     /// Front axle.
