@@ -7,17 +7,19 @@ use skidpad_stack::control::CalibrationTable;
 const VEHICLE: &str = "lincoln_mkz";
 
 #[test]
-fn the_calibration_table_is_current() {
-    let run = skidpad(&["calibrate", "--vehicle", VEHICLE, "--out", "-"]).expect(0);
-    let path = format!("vehicles/{VEHICLE}/calibration.csv");
-    let kept = std::fs::read_to_string(repository().join(&path)).unwrap_or_default();
-    let differs = run.stdout.lines().zip(kept.lines()).position(|(new, old)| new != old);
-    assert!(
-        run.stdout == kept,
-        "{path} is not what the vehicle does now (first difference in line {}). \
-         Make it again: cargo run --release -- calibrate --vehicle {VEHICLE} --out {path}",
-        differs.map_or(run.stdout.lines().count().min(kept.lines().count()) + 1, |index| index + 1),
-    );
+fn the_calibration_tables_are_current() {
+    for vehicle in ["lincoln_mkz", "honda_civic"] {
+        let run = skidpad(&["calibrate", "--vehicle", vehicle, "--out", "-"]).expect(0);
+        let path = format!("vehicles/{vehicle}/calibration.csv");
+        let kept = std::fs::read_to_string(repository().join(&path)).unwrap_or_default();
+        let differs = run.stdout.lines().zip(kept.lines()).position(|(new, old)| new != old);
+        assert!(
+            run.stdout == kept,
+            "{path} is not what the vehicle does now (first difference in line {}). \
+             Make it again: cargo run --release -- calibrate --vehicle {vehicle} --out {path}",
+            differs.map_or(run.stdout.lines().count().min(kept.lines().count()) + 1, |index| index + 1),
+        );
+    }
 }
 
 #[test]

@@ -73,6 +73,37 @@ fn the_json_holds_the_same_verdict_as_the_table() {
     assert!((radius - 1.0).abs() < 0.1, "the two methods of ISO 4138 agree, got a ratio of {radius}");
 }
 
+#[test]
+fn the_compact_car_lies_in_every_range() {
+    let run = skidpad(&["validate", "--vehicle", "honda_civic"]).expect(0);
+    assert!(!run.stdout.contains("OUTSIDE"), "{}", run.stdout);
+}
+
+/// What was published of one car is no ground for judging another.
+#[test]
+fn ranges_of_one_car_come_from_its_folder() {
+    let story = Story::new("validate_own_ranges");
+    let shipped = repository().join(format!("vehicles/{VEHICLE}/vehicle.toml"));
+    story.file("car/vehicle.toml", fs::read(shipped).unwrap());
+    let car = story.path("car");
+    let line = |name: &str| {
+        let text = skidpad(&["validate", "--vehicle", &car]).stdout;
+        text.lines().find(|line| line.contains(name)).unwrap_or_else(|| panic!("{name}:\n{text}")).to_string()
+    };
+    assert!(line("creep speed").contains("info") && !line("skid pad").contains("Lincoln"));
+    let range = "[creep_speed_mps]\nlow = 5.0\nsource = \"[M] my car\"\n";
+    story.file("car/validation.toml", range);
+    let judged = line("creep speed");
+    assert!(
+        judged.contains("OUTSIDE") && judged.contains("≥ 5") && judged.contains("[M] my car"),
+        "{judged}"
+    );
+    story.file("car/validation.toml", range.replace("creep_speed", "creep_sped"));
+    for command in [&["validate", "--vehicle", &car][..], &["check", &car]] {
+        skidpad(command).expect_refusal("car/validation.toml:1:2", &["did you mean `creep_speed_mps`?"]);
+    }
+}
+
 /// A car whose brakes are as weak as its tyres are strong must not pass.
 #[test]
 fn a_car_that_cannot_stop_fails() {

@@ -4,7 +4,7 @@ use crate::output::print;
 use crate::run::default_scenarios;
 use crate::status::{Failure, Status};
 use skidpad_engine::{RunOptions, Simulation};
-use skidpad_scenario::{Library, LoadError, VehicleFiles, discover, read_map};
+use skidpad_scenario::{Library, LoadError, VehicleFiles, discover, read_map, read_ranges};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -160,4 +160,5 @@ fn check_vehicle(folder: &Path, problems: &mut Problems) {
     let library = Library::locate(Some(folder)).ok();
     let root = library.as_ref().map(Library::root);
     VehicleFiles::read(&name, folder, root).map(drop).unwrap_or_else(|error| problems.add(error));
+    read_ranges(folder).map(drop).unwrap_or_else(|error| problems.add(error));
 }

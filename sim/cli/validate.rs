@@ -17,6 +17,9 @@ mod plot;
 /// (ISO 3888-2), sine with dwell (FMVSS 126), an emergency stop, full acceleration, creep, coast-down, pitch
 /// and ride. Prints each figure beside its accepted range and the source of the range.
 ///
+/// The ranges are those of passenger cars. What is known of one very car stands in validation.toml in its folder
+/// and comes first: a table for each figure, named as in the output of --json, with low, high and source.
+///
 /// The sources are marked P for published, M measured on the car, C read in code of others, N closed form,
 /// R textbook value, not verified. Figures marked `info` are shown but fail no car: a car without stability
 /// control is expected to spin in the sine with dwell.
@@ -49,8 +52,8 @@ Exit status:
 
 /// Runs the subcommand.
 pub fn run(args: &Args) -> Result<Status, Failure> {
-    let params = vehicle::load(&args.vehicle)?;
-    let validation = validate(&params);
+    let (params, ranges) = vehicle::load_with_ranges(&args.vehicle)?;
+    let validation = validate(&params, &ranges);
     let to_stdout = args.out.as_deref().is_some_and(|path| path.as_os_str() == "-");
     if let Some(path) = &args.out {
         write_file(path, &page::page(&params.title, &params.description, &validation))?;

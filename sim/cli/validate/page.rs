@@ -79,7 +79,7 @@ fn rows(out: &mut String, figures: &[Figure]) {
             range(figure),
             gauge(figure),
             verdict(figure),
-            escaped(figure.source),
+            escaped(&figure.source),
         );
     }
     out.push_str("</tbody>\n</table></div>\n");

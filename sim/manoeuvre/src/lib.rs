@@ -22,8 +22,11 @@ mod step_steer;
 mod straight;
 
 use car::Subject;
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use skidpad_vehicle::VehicleParams;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 /// One figure of a manoeuvre beside the range accepted for it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -44,11 +47,33 @@ pub struct Figure {
     pub high: Option<f64>,
     /// Where the range comes from: `[P]` published, `[C]` read in code or configuration of others, `[M]`
     /// measured on the car, `[N]` closed form, `[R]` recalled from textbooks and not verified.
-    pub source: &'static str,
+    pub source: Cow<'static, str>,
     /// Shown, but no ground for failing the car.
     pub informative: bool,
     /// The value lies in the range.
     pub passed: bool,
+}
+
+/// What is accepted for a figure of one car, in place of the range of its class: measured on this very car or
+/// published of it.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OwnRange {
+    /// Smallest accepted value, in the figure's unit; without it, there is none.
+    pub low: Option<f64>,
+    /// Largest accepted value; without it, there is none.
+    pub high: Option<f64>,
+    /// Where the range comes from, with the marks of [`Figure::source`].
+    #[schemars(length(min = 1, max = 200))]
+    pub source: String,
+}
+
+/// The own ranges of a car by the [`Figure::key`] of what they are for.
+pub type OwnRanges = BTreeMap<String, OwnRange>;
+
+/// The keys of all figures, in the order of the table.
+pub fn figure_keys() -> impl Iterator<Item = &'static str> + Clone {
+    ranges::keys()
 }
 
 /// How a series of a plot is drawn.
@@ -107,8 +132,9 @@ impl Validation {
     }
 }
 
-/// Performs all manoeuvres with the car of `params`, which must have passed [`VehicleParams::validate`].
-pub fn validate(params: &VehicleParams) -> Validation {
+/// Performs all manoeuvres with the car of `params`, which must have passed [`VehicleParams::validate`]. A figure
+/// with a range in `own` is held against that one, and counts.
+pub fn validate(params: &VehicleParams, own: &OwnRanges) -> Validation {
     let subject = Subject::new(params);
     let mut found = Findings::default();
     let handling = circle::run(&subject, &mut found);
@@ -118,7 +144,7 @@ pub fn validate(params: &VehicleParams) -> Validation {
     sine_with_dwell::run(&subject, &handling, &mut found);
     straight::run(&subject, &mut found);
     ride::run(&subject, &mut found);
-    Validation { figures: ranges::judge(&found.values), plots: found.plots }
+    Validation { figures: ranges::judge(&found.values, own), plots: found.plots }
 }
 
 /// What the manoeuvres have found so far.

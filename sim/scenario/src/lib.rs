@@ -17,6 +17,7 @@ mod library;
 mod names;
 mod overrides;
 mod parse;
+mod ranges;
 mod reference;
 mod schema;
 mod spec;
@@ -28,6 +29,7 @@ pub use events::{Action, EVENTS, Event, EventInfo, HoldWheel, Schedule, Trigger}
 pub use files::{MAX_FILE_BYTES, discover};
 pub use library::{DATA_ENV, Library, LoadedScenario, StartState, VehicleFiles, read_map};
 pub use parse::parse;
+pub use ranges::read_ranges;
 pub use reference::{recording_anchor, recording_reference};
 pub use schema::{SchemaKind, schema_json};
 pub use spec::{

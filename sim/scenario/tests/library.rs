@@ -524,3 +524,27 @@ fn a_car_outside_of_the_library_finds_its_kit_in_it() {
     let shown = VehicleFiles::read("mine", &outside, None).unwrap_err().to_string();
     assert!(shown.contains("there is no folder \"lincoln_mkz\" beside this one"), "{shown}");
 }
+
+#[test]
+fn mistakes_in_the_ranges_of_a_car_are_told_where_they_are() {
+    let data = Data::new();
+    let dir = data.root.join("vehicles/lincoln_mkz");
+    let shipped = skidpad_scenario::read_ranges(&dir).unwrap();
+    assert_eq!(shipped["creep_speed_mps"].low, Some(1.8));
+    for (text, place, words) in [
+        ("[creep_sped_mps]\nlow = 1.0\nsource = \"s\"\n", ":1:2: ", "did you mean `creep_speed_mps`?"),
+        ("[creep_speed_mps]\nlow = 1.0\n", ":1:1: ", "missing key `source`"),
+        ("[creep_speed_mps]\nsource = \"s\"\n", ":1:1: ", "needs `low`, `high` or both"),
+        ("[creep_speed_mps]\nlow = 2.0\nhigh = 1.0\nsource = \"s\"\n", ":1:1: ", "must be less than"),
+        ("[creep_speed_mps]\nlow = nan\nsource = \"s\"\n", ":2:7: ", "finite"),
+        ("[creep_speed_mps]\nlow = 1.0\nhigher = 2.0\nsource = \"s\"\n", ":3:1: ", "high"),
+        ("[creep_speed_mps\n", ":1:", "TOML"),
+    ] {
+        data.write("vehicles/lincoln_mkz/validation.toml", text);
+        let shown = skidpad_scenario::read_ranges(&dir).unwrap_err().to_string();
+        let place = format!("validation.toml{place}");
+        assert!(shown.contains(&place) && shown.contains(words), "{text}: {shown}");
+    }
+    fs::remove_file(dir.join("validation.toml")).unwrap();
+    assert!(skidpad_scenario::read_ranges(&dir).unwrap().is_empty());
+}
