@@ -133,7 +133,8 @@ pub(crate) fn run(subject: &Subject, found: &mut Findings) {
     while hit_mps - clean_mps > RESOLUTION_MPS {
         let speed = 0.5 * (clean_mps + hit_mps);
         let approach = Approach::new(subject, speed);
-        match drivers.iter().find_map(|driver| practise(&approach, &track, *driver)) {
+        let pupils = SEEDS.iter().flat_map(|seed| drivers.iter().map(move |driver| (*driver, *seed)));
+        match pupils.into_iter().find_map(|(driver, seed)| practise(&approach, &track, driver, seed)) {
             Some((driver, ended)) => {
                 clean_mps = speed;
                 // Who was clean at a lower speed tries first.
@@ -315,14 +316,16 @@ impl<'a> Approach<'a> {
 
 /// Tries of a driver at one speed.
 const TRIES: u32 = 200;
+/// Each driver practises so often from the start, with other luck: a search can end in a corner.
+const SEEDS: [u64; 2] = [0x9E37_79B9_7F4A_7C15, 0xD1B5_4A32_D192_ED03];
 
 /// Changes the driver's habits at random, keeps what brings the car farther from the cones, and ends with the
 /// first clean run; absent if cones still fall after all tries.
 ///
 /// The distance to the cones is the least of many: a search along single habits would be stuck at its kinks.
-fn practise(approach: &Approach, track: &Track, mut driver: Driver) -> Option<(Driver, Run)> {
+fn practise(approach: &Approach, track: &Track, mut driver: Driver, seed: u64) -> Option<(Driver, Run)> {
     let mut least_m = approach.drive(track, &driver, f64::INFINITY, false).outside_m;
-    let mut luck = Luck(0x9E37_79B9_7F4A_7C15);
+    let mut luck = Luck(seed);
     let mut scale = 1.0;
     for _ in 0..TRIES {
         if least_m <= 0.0 {

@@ -13,7 +13,8 @@
 //! ```
 //!
 //! and each wheel m_u (z̈_i + e_z·(a + α×ρ_i + b_i)) = F_tyre,z − F_spring − F_link + m_u g_z.
-//! Integration: semi-implicit Euler, velocities first, attitude by the exponential map.
+//! Integration: velocity Verlet with the velocities of the forces predicted, so of second order with one
+//! evaluation of the forces a step; attitude by the exponential map.
 
 use crate::brakes::Brakes;
 use crate::frame::Attitude;
@@ -23,7 +24,7 @@ use crate::params::{AxleParams, TyreParams, VehicleParams};
 use crate::powertrain::Powertrain;
 use crate::state::{CornerState, VehicleState};
 use crate::steering::Steering;
-use crate::tyre::{Motion4, TyreForces, TyreState, Tyres};
+use crate::tyre::{Motion4, Treads4, TyreForces, Tyres};
 use nalgebra::{Matrix3, Matrix6, Vector3, Vector6};
 use skidpad_world::Ground;
 
@@ -127,6 +128,7 @@ impl VehicleModel {
                 (&params.rear, -to_rear, to_front / wheelbase)
             };
             let y = if i % 2 == 0 { 0.5 * axle.track_m } else { -0.5 * axle.track_m };
+            let axle = at_the_wheel(axle);
             let load_n = 0.5 * load * c.mass_kg * DESIGN_GRAVITY_MPS2;
             let hub_height = params.tyre.unloaded_radius_m - load_n / params.tyre.vertical_stiffness_npm;
             // Camber (top outward) and toe (inward) mirror from side to side.
@@ -143,7 +145,7 @@ impl VehicleModel {
                 preload_n: load_n - axle.unsprung_mass_kg * DESIGN_GRAVITY_MPS2,
                 lateral_link: -axle.roll_centre_height_m / y,
                 long_link: if i < REAR { -axle.side_view_tan } else { axle.side_view_tan },
-                axle: axle.clone(),
+                axle,
             }
         });
         let unsprung: f64 = corners.iter().map(|corner| corner.axle.unsprung_mass_kg).sum();
@@ -243,10 +245,12 @@ impl VehicleModel {
         if speed_mps != 0.0 {
             state.velocity_mps = state.attitude.matrix() * Vector3::new(speed_mps, 0.0, 0.0);
             state.rate_rps = Vector3::zeros();
+            (state.acceleration_mps2, state.angular_acceleration_rps2) = (Vector3::zeros(), Vector3::zeros());
             for corner in &mut state.corners {
                 corner.spin_rps = speed_mps / self.tyre.rolling_radius_m;
                 corner.tyre = Default::default();
                 corner.travel_rate_mps = 0.0;
+                corner.travel_acceleration_mps2 = 0.0;
             }
             state.powertrain =
                 self.powertrain.settled(demand.throttle_pct, demand.brake_pct, demand.gear, speed_mps);
@@ -344,6 +348,7 @@ impl VehicleModel {
         let dt = self.dt_s;
         let radius = self.tyre.rolling_radius_m;
         self.advance_actuators(state, demand);
+        self.predict(state);
 
         let rotation = state.attitude.matrix();
         let to_body = rotation.transpose();
@@ -368,8 +373,8 @@ impl VehicleModel {
         torque += self.sprung_cg.cross(&sprung) - rate.cross(&(self.sprung_inertia * rate));
 
         let (contacts, motion) = self.touch(state, ground, &rotation, &velocity);
-        let mut deflections = gather2(state, |corner| [corner.tyre.long_m, corner.tyre.lat_m]);
-        let (tyres, [kappa, tan_alpha]) = self.tyres.advance(&mut deflections, &motion, dt);
+        let mut treads = Treads4::of(&state.corners);
+        let (tyres, [kappa, tan_alpha]) = self.tyres.advance(&mut treads, &motion, dt);
 
         let bars = [
             self.corners[0].axle.anti_roll_npm * (state.corners[0].travel_m - state.corners[1].travel_m),
@@ -381,7 +386,7 @@ impl VehicleModel {
 
         // Vertical acceleration of each wheel without the body's share.
         let mut lift = [0.0; 4];
-        let mut spin_reaction_nm = 0.0;
+        let (mut spin_reaction_nm, mut momentum_nms) = (0.0, 0.0);
         for i in 0..4 {
             let corner = &self.corners[i];
             let contact = &contacts[i];
@@ -400,6 +405,7 @@ impl VehicleModel {
             let stopping = dt * held / self.tyre.spin_inertia_kgm2;
             let spin = if free.abs() <= stopping { 0.0 } else { free - stopping * free.signum() };
             spin_reaction_nm += self.tyre.spin_inertia_kgm2 * (spin - now.spin_rps) / dt;
+            momentum_nms += self.tyre.spin_inertia_kgm2 * spin;
             now.spin_rps = spin;
             now.angle_rad += dt * spin;
 
@@ -421,7 +427,8 @@ impl VehicleModel {
                 + contact.normal * tyre.mz_nm;
             lift[i] = (tyre_force.z - spring - link) / mass + gravity.z - bias.z;
 
-            now.tyre = TyreState { long_m: deflections[0].0[i], lat_m: deflections[1].0[i] };
+            now.tyre = treads.wheel(i);
+            now.forces_before = now.forces;
             now.forces = tyre;
             now.load_n = load;
             now.friction = motion.friction.0[i];
@@ -430,27 +437,48 @@ impl VehicleModel {
             now.brake_torque_nm = brake;
         }
         torque.y -= spin_reaction_nm;
+        // The wheels' angular momentum along the axles turns with the body: −ω × (h e_y).
+        torque.x += rate.z * momentum_nms;
+        torque.z -= rate.x * momentum_nms;
         let rolling = state.corners.map(|corner| corner.spin_rps * radius);
         self.brakes.control_slip(&mut state.brakes, &motion.vx_mps.0, [&motion.rolling_mps.0, &rolling], dt);
 
-        // Solve and integrate: velocities first.
+        // Solve, and put the new accelerations in the place of the old ones that the prediction used.
         let load = Vector6::new(force.x, force.y, force.z, torque.x, torque.y, torque.z);
         let solved = self.inverse_mass * load;
         let acceleration = Vector3::new(solved[0], solved[1], solved[2]);
         let angular = Vector3::new(solved[3], solved[4], solved[5]);
+        let half = 0.5 * dt;
         for ((corner, now), lift) in self.corners.iter().zip(&mut state.corners).zip(lift) {
             // e_z · (a + α × ρ_i)
             let body = acceleration.z + angular.x * corner.hub.y - angular.y * corner.hub.x;
-            now.travel_rate_mps += dt * (lift - body);
-            now.travel_m += dt * now.travel_rate_mps;
+            now.travel_rate_mps += half * (lift - body - now.travel_acceleration_mps2);
+            now.travel_acceleration_mps2 = lift - body;
         }
-        state.acceleration_mps2 = rotation * acceleration;
+        let acceleration = rotation * acceleration;
+        state.velocity_mps += (acceleration - state.acceleration_mps2) * half;
+        state.rate_rps += (angular - state.angular_acceleration_rps2) * half;
+        state.acceleration_mps2 = acceleration;
         state.angular_acceleration_rps2 = angular;
         state.gravity_mps2 = environment.gravity_mps2;
-        state.velocity_mps += state.acceleration_mps2 * dt;
-        state.rate_rps += angular * dt;
-        state.position_m += state.velocity_mps * dt;
-        state.attitude = state.attitude.turned(&state.rate_rps, dt);
+    }
+
+    /// Moves pose and suspension to the end of the step, and their velocities to what they will be there if
+    /// the accelerations of the last step last: x⁺ = x + dt·v + ½dt²·a, v⁺ = v + dt·a.
+    fn predict(&self, state: &mut VehicleState) {
+        let dt = self.dt_s;
+        let half = 0.5 * dt;
+        let change = state.acceleration_mps2 * half;
+        state.position_m += (state.velocity_mps + change) * dt;
+        state.velocity_mps += change * 2.0;
+        let turn = state.angular_acceleration_rps2 * half;
+        state.attitude = state.attitude.turned(&(state.rate_rps + turn), dt);
+        state.rate_rps += turn * 2.0;
+        for corner in &mut state.corners {
+            let change = half * corner.travel_acceleration_mps2;
+            corner.travel_m += dt * (corner.travel_rate_mps + change);
+            corner.travel_rate_mps += 2.0 * change;
+        }
     }
 
     /// Puts every wheel on the ground: the contact's axes, the load on it and its motion.
@@ -463,16 +491,17 @@ impl VehicleModel {
     ) -> ([Contact; 4], Motion4) {
         let to_body = rotation.transpose();
         let rate = state.rate_rps;
-        let (left_steer, right_steer) = self.steering.road_wheels(state.steering.angle_rad);
+        let (left_steer, right_steer) = self.steering.road_wheels(state.steering.rack_rad);
         let linkage = [left_steer, right_steer, 0.0, 0.0];
         let mut camber = [0.0; 4];
         for (i, (corner, now)) in self.corners.iter().zip(&mut state.corners).enumerate() {
+            // Compliance answers to the forces of this step, which the last two foretell.
             let [toe, with_travel, with_force, with_moment] = corner.steer;
             now.steer_rad = linkage[i]
                 + toe
                 + with_travel * now.travel_m
-                + with_force * now.forces.fy_n
-                + with_moment * now.forces.mz_nm;
+                + with_force * (2.0 * now.forces.fy_n - now.forces_before.fy_n)
+                + with_moment * (2.0 * now.forces.mz_nm - now.forces_before.mz_nm);
             camber[i] = corner.camber[0] + corner.camber[1] * now.travel_m;
         }
         let steer = F4(state.corners.map(|corner| corner.steer_rad));
@@ -546,9 +575,11 @@ impl VehicleModel {
     /// Spring, damper and stops, N, positive pushing the body up.
     fn spring_force(&self, corner: &Corner, now: &CornerState) -> f64 {
         let axle = &corner.axle;
-        let damping =
-            if now.travel_rate_mps > 0.0 { axle.damper_bump_nspm } else { axle.damper_rebound_nspm };
-        let mut force = corner.preload_n + axle.spring_npm * now.travel_m + damping * now.travel_rate_mps;
+        let rate = now.travel_rate_mps;
+        let damping = if rate > 0.0 { axle.damper_bump_nspm } else { axle.damper_rebound_nspm };
+        let beyond = rate - rate.clamp(-axle.damper_knee_mps, axle.damper_knee_mps);
+        let damper = damping * (rate - (1.0 - axle.damper_fast_share) * beyond);
+        let mut force = corner.preload_n + axle.spring_npm * now.travel_m + damper;
         if now.travel_m > axle.bump_travel_m {
             force += axle.stop_npm * (now.travel_m - axle.bump_travel_m);
         } else if now.travel_m < -axle.rebound_travel_m {
@@ -609,10 +640,17 @@ impl VehicleModel {
     }
 }
 
-/// Two numbers of each corner, as lanes.
-fn gather2(state: &VehicleState, of: impl Fn(&CornerState) -> [f64; 2]) -> [F4; 2] {
-    let values = [0, 1, 2, 3].map(|i: usize| of(&state.corners[i]));
-    [F4(values.map(|pair| pair[0])), F4(values.map(|pair| pair[1]))]
+/// Spring and damper as they act at the wheel: displacement and force both go through the motion ratio.
+fn at_the_wheel(axle: &AxleParams) -> AxleParams {
+    let ratio = axle.motion_ratio;
+    AxleParams {
+        spring_npm: axle.spring_npm * ratio * ratio,
+        damper_bump_nspm: axle.damper_bump_nspm * ratio * ratio,
+        damper_rebound_nspm: axle.damper_rebound_nspm * ratio * ratio,
+        damper_knee_mps: axle.damper_knee_mps / ratio,
+        motion_ratio: 1.0,
+        ..axle.clone()
+    }
 }
 
 fn skew(v: &Vector3<f64>) -> Matrix3<f64> {

@@ -68,12 +68,21 @@ pub struct AxleParams {
     pub track_m: f64,
     /// Unsprung mass of one corner, kg.
     pub unsprung_mass_kg: f64,
-    /// Spring rate at the wheel, N/m.
+    /// Spring and damper travel over wheel travel. Left out: 1, which makes the rates below those at the wheel.
+    #[serde(default = "one")]
+    pub motion_ratio: f64,
+    /// Spring rate, N/m.
     pub spring_npm: f64,
-    /// Damping at the wheel in bump (wheel moving up), N s/m.
+    /// Damping in bump (wheel moving up), N s/m.
     pub damper_bump_nspm: f64,
-    /// Damping at the wheel in rebound, N s/m.
+    /// Damping in rebound, N s/m.
     pub damper_rebound_nspm: f64,
+    /// Speed of the damper above which its force rises by a share of that only (degressive), m/s. Left out: never.
+    #[serde(default = "never_mps")]
+    pub damper_knee_mps: f64,
+    /// That share.
+    #[serde(default = "one")]
+    pub damper_fast_share: f64,
     /// Anti-roll bar: force at each wheel per metre of travel difference, N/m.
     pub anti_roll_npm: f64,
     /// Wheel travel from the design position to the bump stop, m.
@@ -109,6 +118,15 @@ pub struct AxleParams {
     /// Scale of the tyre's cornering stiffness on this axle (1 = tyre alone); below 1 it stands for
     /// steering and suspension compliance.
     pub cornering_stiffness_scale: f64,
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+/// A damper speed that no wheel reaches.
+fn never_mps() -> f64 {
+    1000.0
 }
 
 /// Magic-Formula tyre: the PAC2002 coefficients under their standard names, those of a left wheel (the
@@ -414,6 +432,9 @@ pub struct SteeringParams {
     pub damping_ratio: f64,
     /// Half width of the band of angle errors that the servo ignores, deg.
     pub dead_band_deg: f64,
+    /// Play between column and rack, whole width, deg.
+    #[serde(default)]
+    pub backlash_deg: f64,
     /// Share of ideal Ackermann geometry: 1 = ideal, 0 = parallel.
     pub ackermann: f64,
     /// Mechanical (caster) trail, m.
@@ -634,9 +655,12 @@ impl AxleParams {
             |key: &str, value, low, high| check.within(&format!("{axle}.{key}"), value, low, high);
         within("track_m", self.track_m, 0.3, 4.0);
         within("unsprung_mass_kg", self.unsprung_mass_kg, 1.0, 2000.0);
+        within("motion_ratio", self.motion_ratio, 0.1, 5.0);
         within("spring_npm", self.spring_npm, 1e3, 1e8);
         within("damper_bump_nspm", self.damper_bump_nspm, 0.0, 1e5);
         within("damper_rebound_nspm", self.damper_rebound_nspm, 0.0, 1e5);
+        within("damper_knee_mps", self.damper_knee_mps, 0.01, 1000.0);
+        within("damper_fast_share", self.damper_fast_share, 0.0, 1.0);
         within("anti_roll_npm", self.anti_roll_npm, 0.0, 1e8);
         within("bump_travel_m", self.bump_travel_m, 1e-3, 1.0);
         within("rebound_travel_m", self.rebound_travel_m, 1e-3, 1.0);
@@ -771,6 +795,7 @@ impl SteeringParams {
         within("natural_frequency_rps", self.natural_frequency_rps, 1.0, 400.0);
         within("damping_ratio", self.damping_ratio, 0.05, 5.0);
         within("dead_band_deg", self.dead_band_deg, 0.0, 20.0);
+        within("backlash_deg", self.backlash_deg, 0.0, 20.0);
         within("ackermann", self.ackermann, -1.0, 1.5);
         within("caster_trail_m", self.caster_trail_m, -0.1, 0.2);
         within("column_inertia_kgm2", self.column_inertia_kgm2, 1e-3, 10.0);

@@ -15,6 +15,8 @@ pub struct CornerState {
     pub travel_m: f64,
     /// Rate of the travel, m/s.
     pub travel_rate_mps: f64,
+    /// Acceleration of the travel in the last step, m/s².
+    pub travel_acceleration_mps2: f64,
     /// Wheel spin, rad/s, positive forward.
     pub spin_rps: f64,
     /// Wheel angle since the start, rad.
@@ -23,6 +25,8 @@ pub struct CornerState {
     pub tyre: TyreState,
     /// Tyre forces of the last step.
     pub forces: TyreForces,
+    /// Tyre forces of the step before.
+    pub forces_before: TyreForces,
     /// Normal load of the last step, N.
     pub load_n: f64,
     /// Longitudinal slip κ of the last step, from the tread deflection.

@@ -1,4 +1,4 @@
-//! Steering: EPS position servo, free column, Ackermann linkage.
+//! Steering: EPS position servo, free column, play between column and rack, Ackermann linkage.
 
 use crate::delay::DelayLine;
 use crate::interface::SteeringDemand;
@@ -14,6 +14,8 @@ pub(crate) struct Steering {
     stiffness: f64,
     damping: f64,
     dead_band_rad: f64,
+    /// Half of the play.
+    play_rad: f64,
     /// Ackermann share times track over wheelbase, halved.
     toe_out_gain: f64,
     caster_trail_m: f64,
@@ -28,6 +30,8 @@ pub(crate) struct Steering {
 pub(crate) struct SteeringState {
     pub(crate) angle_rad: f64,
     pub(crate) rate_rps: f64,
+    /// The rack, as an angle of the steering wheel.
+    pub(crate) rack_rad: f64,
     pub(crate) driver_torque_nm: f64,
     /// Target as asked for; the servo sees it after its dead time.
     target: DelayLine,
@@ -44,6 +48,7 @@ impl Steering {
             stiffness: wn * wn,
             damping: 2.0 * params.damping_ratio * wn,
             dead_band_rad: params.dead_band_deg.to_radians(),
+            play_rad: 0.5 * params.backlash_deg.to_radians(),
             toe_out_gain: params.ackermann * 0.5 * track_m / wheelbase_m,
             caster_trail_m: params.caster_trail_m,
             inertia: params.column_inertia_kgm2,
@@ -58,6 +63,7 @@ impl Steering {
         SteeringState {
             angle_rad,
             rate_rps: 0.0,
+            rack_rad: angle_rad,
             driver_torque_nm: 0.0,
             target: DelayLine::filled(angle_rad, self.dead_steps),
         }
@@ -73,12 +79,30 @@ impl Steering {
         lateral_n: f64,
         dt_s: f64,
     ) {
+        self.turn_column(state, demand, aligning_nm, lateral_n, dt_s);
+        // Friction keeps the rack where it is until the column has crossed the play.
+        let (least, most) = (state.angle_rad - self.play_rad, state.angle_rad + self.play_rad);
+        state.rack_rad = state.rack_rad.clamp(least, most);
+    }
+
+    fn turn_column(
+        &self,
+        state: &mut SteeringState,
+        demand: &SteeringDemand,
+        aligning_nm: f64,
+        lateral_n: f64,
+        dt_s: f64,
+    ) {
+        let before_rps = state.rate_rps;
         match *demand {
             SteeringDemand::Servo { angle_rad, rate_limit_rps } => {
                 let target = state.target.push(angle_rad.clamp(-self.max_rad, self.max_rad));
                 let error = target - state.angle_rad;
                 let felt = error - error.clamp(-self.dead_band_rad, self.dead_band_rad);
-                let rate = state.rate_rps + dt_s * (self.stiffness * felt - self.damping * state.rate_rps);
+                // By the implicit midpoint rule: θ̈ = ω_n²·felt − 2ζω_n·θ̇, where θ moves on within the step.
+                let pull = if felt == 0.0 { 0.0 } else { 0.25 * dt_s * dt_s * self.stiffness };
+                let drag = 0.5 * dt_s * self.damping + pull;
+                let rate = (state.rate_rps * (1.0 - drag) + dt_s * self.stiffness * felt) / (1.0 + drag);
                 let limit = self.max_rate_rps.min(rate_limit_rps.max(0.0));
                 state.rate_rps = rate.clamp(-limit, limit);
                 state.driver_torque_nm = 0.0;
@@ -104,7 +128,7 @@ impl Steering {
                 state.driver_torque_nm = driver_torque_nm;
             }
         }
-        state.angle_rad += dt_s * state.rate_rps;
+        state.angle_rad += 0.5 * dt_s * (before_rps + state.rate_rps);
         if state.angle_rad.abs() >= self.max_rad {
             state.angle_rad = state.angle_rad.clamp(-self.max_rad, self.max_rad);
             state.rate_rps = 0.0;
@@ -114,8 +138,8 @@ impl Steering {
     /// Road-wheel angles (left, right), rad, positive left.
     ///
     /// tan δ_i = tan δ / (1 ∓ a·tan δ) with a = Ackermann share · track / (2·wheelbase).
-    pub(crate) fn road_wheels(&self, steering_wheel_rad: f64) -> (f64, f64) {
-        let mean = steering_wheel_rad / self.ratio;
+    pub(crate) fn road_wheels(&self, rack_rad: f64) -> (f64, f64) {
+        let mean = rack_rad / self.ratio;
         if mean == 0.0 {
             return (0.0, 0.0);
         }

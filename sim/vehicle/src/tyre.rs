@@ -8,6 +8,7 @@
 
 use crate::lanes::F4;
 use crate::params::TyreParams;
+use crate::state::CornerState;
 
 /// Slip speed, m/s, above which the standstill damping has faded out.
 const DAMPING_FADE_MPS: f64 = 2.5;
@@ -34,13 +35,15 @@ pub struct TyreForces {
     pub mz_nm: f64,
 }
 
-/// Tread deflections, m: the tyre's memory.
+/// The tyre's memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct TyreState {
-    /// Longitudinal deflection: the integral of the slip velocity V_x − ΩR.
+    /// Longitudinal deflection of the tread, m: the integral of the slip velocity V_x − ΩR.
     pub long_m: f64,
-    /// Lateral deflection: the integral of V_y.
+    /// Lateral deflection of the tread, m: the integral of V_y.
     pub lat_m: f64,
+    /// V_y at the end of the last step, m/s.
+    pub lat_mps: f64,
 }
 
 /// Forces of four wheels.
@@ -48,6 +51,29 @@ pub(crate) struct Forces4 {
     pub(crate) fx_n: F4,
     pub(crate) fy_n: F4,
     pub(crate) mz_nm: F4,
+}
+
+/// Memory of four tyres.
+pub(crate) struct Treads4 {
+    long_m: F4,
+    lat_m: F4,
+    lat_mps: F4,
+}
+
+impl Treads4 {
+    #[inline(always)]
+    pub(crate) fn of(corners: &[CornerState; 4]) -> Treads4 {
+        Treads4 {
+            long_m: F4([0, 1, 2, 3].map(|i: usize| corners[i].tyre.long_m)),
+            lat_m: F4([0, 1, 2, 3].map(|i: usize| corners[i].tyre.lat_m)),
+            lat_mps: F4([0, 1, 2, 3].map(|i: usize| corners[i].tyre.lat_mps)),
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn wheel(&self, i: usize) -> TyreState {
+        TyreState { long_m: self.long_m.0[i], lat_m: self.lat_m.0[i], lat_mps: self.lat_mps.0[i] }
+    }
 }
 
 /// Slips of four wheels, and what they stand on.
@@ -286,27 +312,22 @@ impl Tyres {
     ///
     /// The deflection obeys u̇ + |V_r|/σ·u = V_s, taken implicitly in the decay, so it is stable at any
     /// speed and needs no division by speed: at rest the tread is a spring, which is what holds a car on a
-    /// grade.
-    pub(crate) fn advance(
-        &self,
-        deflection_m: &mut [F4; 2],
-        motion: &Motion4,
-        dt_s: f64,
-    ) -> (Forces4, [F4; 2]) {
+    /// grade. Across, by the trapezoidal rule, since the side force is the yaw response; along, by the
+    /// implicit Euler rule, whose damping keeps tread and wheel spin calm.
+    pub(crate) fn advance(&self, treads: &mut Treads4, motion: &Motion4, dt_s: f64) -> (Forces4, [F4; 2]) {
         let slip_x = motion.vx_mps - motion.rolling_mps;
         let slip_y = motion.vy_mps;
         let reference = motion.rolling_mps.abs().max(motion.vx_mps.abs());
         let [sx, sy] = self.relaxation(motion.load_n);
         let [limit_x, limit_y] = self.slip_limits(motion);
-        let decayed = |u: F4, slip: F4, sigma: F4, limit: F4| {
-            let u = (u + dt_s * slip) / (1.0 + dt_s * reference / sigma);
-            let bound = limit * sigma;
-            // In the air the tread springs back.
-            motion.load_n.above(0.0, u.max(-bound).min(bound), F4::ZERO)
-        };
-        let long = decayed(deflection_m[0], slip_x, sx, limit_x);
-        let lat = decayed(deflection_m[1], slip_y, sy, limit_y);
-        *deflection_m = [long, lat];
+        // In the air the tread springs back.
+        let bounded = |u: F4, bound: F4| motion.load_n.above(0.0, u.max(-bound).min(bound), F4::ZERO);
+        let rolled = dt_s * reference;
+        let long = bounded((treads.long_m + dt_s * slip_x) / (1.0 + rolled / sx), limit_x * sx);
+        let half = 0.5 * rolled / sy;
+        let moved = 0.5 * dt_s * (treads.lat_mps + slip_y);
+        let lat = bounded((treads.lat_m * (1.0 - half) + moved) / (1.0 + half), limit_y * sy);
+        *treads = Treads4 { long_m: long, lat_m: lat, lat_mps: slip_y };
 
         let kappa = -long / sx;
         let tan_alpha = lat / sy;

@@ -195,3 +195,22 @@ fn dead_times_do_not_depend_on_the_step() {
         assert!((found - params().powertrain.dead_time_s).abs() <= 1e-3, "at {dt_s} s: {found} s");
     }
 }
+
+#[test]
+fn play_leaves_the_road_wheels_where_they_are_until_the_column_has_crossed_it() {
+    for play_deg in [0.5, 2.0] {
+        let p = changed(|p| (p.steering.backlash_deg, p.steering.dead_band_deg) = (play_deg, 0.0));
+        let mut run = Run::of(&p, 0.0, &demand(0.0, 60.0, 0.0, Gear::Neutral));
+        let mut road_deg = |wheel_deg: f64| {
+            // The servo would overshoot.
+            let steering = SteeringDemand::Imposed { angle_rad: wheel_deg.to_radians() };
+            run.drive(&ActuatorDemand { steering, ..demand(0.0, 60.0, 0.0, Gear::Neutral) }, 1.0);
+            0.5 * (run.state.corners[0].steer_rad + run.state.corners[1].steer_rad).to_degrees()
+        };
+        // Up, a little back within the play, further back beyond it.
+        let up = road_deg(20.0);
+        assert_close("up", up, (20.0 - 0.5 * play_deg) / p.steering.ratio, 0.01);
+        assert!((road_deg(20.0 - 0.8 * play_deg) - up).abs() < 1e-4, "it moved within the play");
+        assert_close("down", road_deg(10.0), (10.0 + 0.5 * play_deg) / p.steering.ratio, 0.01);
+    }
+}

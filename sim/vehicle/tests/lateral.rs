@@ -435,6 +435,8 @@ fn side_force_has_risen_to_63_percent_when_the_tyre_has_rolled_its_relaxation_le
             // The car is held on its line: the slip angle stays.
             (run.state.velocity_mps, run.state.attitude) = (velocity, attitude);
             run.state.rate_rps *= 0.0;
+            run.state.acceleration_mps2 *= 0.0;
+            run.state.angular_acceleration_rps2 *= 0.0;
         }
         let target = (1.0 - libm::exp(-1.0)) * forces.last().expect("a force");
         let after = forces.iter().position(|force| *force > target).expect("it rises");

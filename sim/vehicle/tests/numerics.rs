@@ -65,38 +65,43 @@ fn trajectory(dt_s: f64, manoeuvre: Manoeuvre, seconds: f64) -> Vec<[f64; 6]> {
         .collect()
 }
 
-/// Root mean square over the samples of the difference in one channel.
-fn difference(a: &[[f64; 6]], b: &[[f64; 6]], channel: usize) -> f64 {
-    let sum: f64 = a.iter().zip(b).map(|(a, b)| (a[channel] - b[channel]).powi(2)).sum();
-    (sum / a.len() as f64).sqrt()
+/// Largest change of a channel from its first sample.
+fn peak(run: &[[f64; 6]], channel: usize) -> f64 {
+    run.iter().map(|sample| (sample[channel] - run[0][channel]).abs()).fold(0.0, f64::max)
 }
 
-/// The channels converge with the first order at least, from 4 to 0.25 ms.
+/// Root mean square over samples and channels of the difference, in peaks of each channel.
+fn difference(a: &[[f64; 6]], b: &[[f64; 6]], channels: &[usize]) -> f64 {
+    let of = |channel: usize| {
+        let sum: f64 = a.iter().zip(b).map(|(a, b)| (a[channel] - b[channel]).powi(2)).sum();
+        sum / a.len() as f64 / peak(b, channel).powi(2)
+    };
+    (channels.iter().map(|channel| of(*channel)).sum::<f64>() / channels.len() as f64).sqrt()
+}
+
+/// The trajectory converges with the first order at least, from 4 to 0.25 ms. Together, because in a single
+/// channel the small terms of first and second order can cancel at one step size.
 fn check_order(manoeuvre: Manoeuvre, seconds: f64, channels: &[usize]) {
     let runs = [4e-3, 2e-3, 1e-3, 5e-4, 2.5e-4].map(|dt| trajectory(dt, manoeuvre, seconds));
-    for channel in channels {
-        let steps: Vec<f64> = runs.windows(2).map(|pair| difference(&pair[0], &pair[1], *channel)).collect();
-        let orders: Vec<f64> = steps.windows(2).map(|pair| libm::log2(pair[0] / pair[1])).collect();
-        eprintln!("{}: orders {orders:.3?}", CHANNELS[*channel]);
-        assert!(orders.iter().all(|order| *order >= 0.95), "{}: orders {orders:?}", CHANNELS[*channel]);
-    }
+    let steps: Vec<f64> = runs.windows(2).map(|pair| difference(&pair[0], &pair[1], channels)).collect();
+    let orders: Vec<f64> = steps.windows(2).map(|pair| libm::log2(pair[0] / pair[1])).collect();
+    eprintln!("differences {steps:.6?} of the peak, orders {orders:.2?}");
+    assert!(orders.iter().all(|order| *order >= 0.95), "orders {orders:?}");
 }
 
-/// The run at 1 ms against the one at an eighth of it: within 0.1 % of the largest change of each channel.
+/// The run at 1 ms against the one at an eighth of it: within 0.01 % of the largest change of each channel.
 fn check_one_millisecond(manoeuvre: Manoeuvre, seconds: f64, channels: &[usize]) {
     let run = trajectory(DT_S, manoeuvre, seconds);
     let reference = trajectory(DT_S / 8.0, manoeuvre, seconds);
     let worst_of = |channel: usize| {
-        let first = reference[0][channel];
-        let peak = reference.iter().map(|sample| (sample[channel] - first).abs()).fold(0.0, f64::max);
         let pairs = run.iter().zip(&reference);
-        pairs.map(|(a, b)| (a[channel] - b[channel]).abs()).fold(0.0, f64::max) / peak
+        pairs.map(|(a, b)| (a[channel] - b[channel]).abs()).fold(0.0, f64::max) / peak(&reference, channel)
     };
     let worst: Vec<f64> = channels.iter().map(|channel| worst_of(*channel)).collect();
     for (channel, worst) in channels.iter().zip(&worst) {
         eprintln!("{}: 1 ms is off by {:.4} % of the peak", CHANNELS[*channel], 100.0 * worst);
     }
-    assert!(worst.iter().all(|worst| *worst < 1e-3), "{worst:?}");
+    assert!(worst.iter().all(|worst| *worst < 1e-4), "{worst:?}");
 }
 
 #[test]
@@ -120,13 +125,11 @@ fn one_millisecond_is_fine_enough_for_braking() {
 }
 
 #[test]
-#[ignore = "model: actuators lead the forces by a step, velocities the pose by half: 0.19 % in y, 0.68 % in yaw rate, 0.77 % in roll"]
 fn one_millisecond_is_fine_enough_for_a_steering_step() {
     check_one_millisecond(steering_step, 2.4, &[1, 2, 4, 5]);
 }
 
 #[test]
-#[ignore = "model: as for the steering step: 0.26 % in y, 0.36 % in heading, 0.60 % in yaw rate, 0.87 % in roll"]
 fn one_millisecond_is_fine_enough_for_a_double_lane_change() {
     check_one_millisecond(double_lane_change, 4.8, &[1, 2, 4, 5]);
 }

@@ -128,6 +128,12 @@ fn steady_turn(p: &VehicleParams, steering_deg: f64) -> (f64, f64, [f64; 4]) {
     (a.y * libm::cos(yaw) - a.x * libm::sin(yaw), roll, corners.map(|corner| corner.load_n))
 }
 
+/// Roll moment of the spinning wheels per lateral acceleration, N m s²/m: their angular momentum 4 I v/R turns
+/// with a/v.
+fn gyroscopic(p: &VehicleParams) -> f64 {
+    4.0 * p.tyre.spin_inertia_kgm2 / p.tyre.rolling_radius_m
+}
+
 fn equal_tracks(p: &mut VehicleParams) {
     p.rear.track_m = p.front.track_m;
 }
@@ -143,7 +149,8 @@ fn cornering_moves_load_to_the_outside_by_m_a_h_over_t() {
         let (a, _, loads) = steady_turn(&p, steering_deg);
         let moved = 0.5 * (loads[1] + loads[3] - loads[0] - loads[2]);
         let c = &p.chassis;
-        assert_close("Σ ΔF_z, N", moved, c.mass_kg * a * c.cg_height_m / p.front.track_m, 0.01);
+        let moment = a * (c.mass_kg * c.cg_height_m + gyroscopic(&p));
+        assert_close("Σ ΔF_z, N", moved, moment / p.front.track_m, 0.01);
     }
 }
 
@@ -182,7 +189,8 @@ fn the_body_rolls_by_the_sprung_moment_about_the_roll_axis_over_the_roll_stiffne
     let lever = height / mass - axis;
     for steering_deg in [20.0, -40.0] {
         let (a, roll, _) = steady_turn(&p, steering_deg);
-        assert_close("roll, rad", roll, mass * lever * a / (stiffness - mass * G * lever), 0.03);
+        let moment = a * (mass * lever + gyroscopic(&p));
+        assert_close("roll, rad", roll, moment / (stiffness - mass * G * lever), 0.03);
     }
 }
 
@@ -201,7 +209,8 @@ fn roll_and_load_transfer_of_the_shipped_car_follow_springs_tyres_and_roll_centr
     }
     for steering_deg in [20.0, -50.0] {
         let (a, roll, loads) = steady_turn(&p, steering_deg);
-        assert_close("roll, rad", roll, moment * a / (stiffness - G * moment), 0.03);
+        let turning = a * (moment + gyroscopic(&p));
+        assert_close("roll, rad", roll, turning / (stiffness - G * moment), 0.03);
         for ((name, left), (axle, share)) in
             [("front ΔF_z, N", 0), ("rear ΔF_z, N", 2)].into_iter().zip(axles(&p))
         {
@@ -237,4 +246,47 @@ fn the_body_dives_by_the_load_transfer_over_the_spring_rates() {
         let expected = (dip(&p.front, &corners[..2]) + dip(&p.rear, &corners[2..])) / c.wheelbase_m;
         assert_close("dive, rad", dive, expected, 0.03);
     }
+}
+
+#[test]
+fn a_spring_on_a_lever_counts_by_the_square_of_its_motion_ratio() {
+    let at_wheel = changed(|p| p.front.damper_knee_mps = 0.3);
+    let on_lever = changed(|p| {
+        let axle = &mut p.front;
+        axle.motion_ratio = 0.6;
+        axle.spring_npm /= 0.36;
+        axle.damper_bump_nspm /= 0.36;
+        axle.damper_rebound_nspm /= 0.36;
+        axle.damper_knee_mps = 0.3 * 0.6;
+    });
+    let [a, b] = [at_wheel, on_lever].map(|p| {
+        let mut run = Run::of(&p, 15.0, &rolling());
+        run.drive(&demand(0.0, 40.0, 60.0, Gear::Neutral), 1.0);
+        run.state
+    });
+    assert_close("pitch, rad", b.attitude.pitch_rad(), a.attitude.pitch_rad(), 1e-9);
+    assert_close("roll, rad", b.attitude.roll_rad(), a.attitude.roll_rad(), 1e-9);
+}
+
+#[test]
+fn a_degressive_damper_gives_way_above_its_knee() {
+    // The car falls flat onto its wheels; the faster the dampers, the less their share of the load.
+    let landing = |fast_share: f64| {
+        let p = changed(|p| {
+            for axle in [&mut p.front, &mut p.rear] {
+                (axle.damper_knee_mps, axle.damper_fast_share) = (0.1, fast_share);
+            }
+        });
+        let mut run = Run::of(&p, 0.0, &rolling());
+        run.state.position_m.z += 0.1;
+        let mut highest: f64 = 0.0;
+        for _ in 0..400 {
+            run.drive(&rolling(), DT_S);
+            let corner = run.state.corners[0];
+            highest = highest.max(corner.travel_rate_mps.abs());
+        }
+        (highest, run.state.corners[0].travel_m)
+    };
+    let (linear, soft) = (landing(1.0).0, landing(0.2).0);
+    assert!(linear > 0.3 && soft > 1.2 * linear, "{linear} and {soft} m/s");
 }
