@@ -24,8 +24,12 @@ pub use frame::Attitude;
 pub use interface::{ActuatorDemand, Gear, PlantReport, SteeringDemand};
 pub use model::{Environment, PointMotion, VehicleModel};
 pub use params::{
-    AeroParams, AxleParams, BrakeParams, ChassisParams, HullParams, ParamError, PowertrainParams,
-    SteeringParams, TyreParams, VehicleParams,
+    AeroParams, AxleParams, BrakeParams, ChassisParams, HullParams, ParamError, SteeringParams, TyreParams,
+    VehicleParams,
+};
+pub use powertrain::{
+    AutomaticKind, AutomaticParams, ConverterParams, Driveline, EngineParams, GearboxParams, LockUp,
+    PowerSplitKind, PowerSplitParams, PowertrainParams,
 };
 pub use state::{CornerState, VehicleState};
 pub use tyre::{TyreForces, TyreState};

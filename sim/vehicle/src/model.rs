@@ -21,7 +21,7 @@ use crate::frame::Attitude;
 use crate::interface::{ActuatorDemand, Gear, PlantReport, SteeringDemand};
 use crate::lanes::F4;
 use crate::params::{AxleParams, TyreParams, VehicleParams};
-use crate::powertrain::Powertrain;
+use crate::powertrain::{Driveline, Powertrain};
 use crate::state::{CornerState, VehicleState};
 use crate::steering::Steering;
 use crate::tyre::{Motion4, Treads4, TyreForces, Tyres};
@@ -170,7 +170,7 @@ impl VehicleModel {
             tyres: Tyres::new(&params.tyre, [front_scale, front_scale, rear_scale, rear_scale]),
             steering: Steering::new(&params.steering, params.front.track_m, wheelbase, dt_s),
             brakes: Brakes::new(&params.brakes, params.tyre.rolling_radius_m, dt_s),
-            powertrain: Powertrain::new(&params.powertrain, dt_s),
+            powertrain: Powertrain::new(&params.powertrain, params.tyre.rolling_radius_m, dt_s),
             drag: 0.5 * params.aero.air_density_kgpm3 * params.aero.drag_area_m2,
             drag_point: Vector3::new(0.0, 0.0, params.aero.centre_height_m - c.cg_height_m),
             rear_axle: Vector3::new(-to_rear, 0.0, -c.cg_height_m),
@@ -380,7 +380,7 @@ impl VehicleModel {
             self.corners[0].axle.anti_roll_npm * (state.corners[0].travel_m - state.corners[1].travel_m),
             self.corners[REAR].axle.anti_roll_npm * (state.corners[2].travel_m - state.corners[3].travel_m),
         ];
-        let drive_nm = 0.5 * state.powertrain.force_n * radius;
+        let drive_nm = 0.5 * state.powertrain.force_n() * radius;
         let park_nm = if state.gear == Gear::Park { self.powertrain.pawl_torque_nm } else { 0.0 };
         let hand_nm = if state.parking_brake { self.brakes.parking_torque_nm } else { 0.0 };
 
@@ -612,6 +612,11 @@ impl VehicleModel {
         state.attitude.matrix().transpose() * with_gravity
     }
 
+    /// Engine, converter and gearbox of a car with a stepped automatic; `None` with another drive.
+    pub fn driveline(&self, state: &VehicleState) -> Option<Driveline> {
+        self.powertrain.driveline(&state.powertrain)
+    }
+
     /// What the ECUs of the car can measure now.
     pub fn report(&self, state: &VehicleState) -> PlantReport {
         let radius = self.tyre.rolling_radius_m;
@@ -626,11 +631,11 @@ impl VehicleModel {
             wheel_angle_rad: state.corners.map(|corner| corner.angle_rad),
             specific_force_mps2: self.specific_force_mps2(state).into(),
             body_rate_rps: state.rate_rps.into(),
-            throttle_pct: state.powertrain.pedal_pct,
+            throttle_pct: state.powertrain.pedal_pct(),
             brake_pct: state.brakes.pedal_pct,
             brake_torque_request_nm: state.brakes.request_n * radius,
             brake_torque_actual_nm: state.corners.iter().map(|corner| corner.brake_torque_nm).sum(),
-            wheel_torque_nm: state.powertrain.force_n * radius,
+            wheel_torque_nm: state.powertrain.force_n() * radius,
             gear: state.gear,
             engine_rpm: self.powertrain.engine_rpm(&state.powertrain, wheel_speed_mps),
             parking_brake: state.parking_brake,

@@ -1,5 +1,6 @@
 //! The `vehicle.toml` file: every parameter of the model, with its unit.
 
+use crate::powertrain::{AutomaticParams, KINDS, PowerSplitParams, PowertrainParams};
 use crate::tir;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -470,37 +471,6 @@ pub struct BrakeParams {
     pub parking_torque_nm: f64,
 }
 
-/// Drive of a power-split hybrid with a single-speed front drive: each pedal position asks for a power,
-/// bounded by a force; the closed pedal gives creep at low speed and regeneration above.
-#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PowertrainParams {
-    /// Drive force at the tyres with closed pedal in Drive by speed: [m/s, N], rising speeds.
-    /// Positive is creep, negative is regeneration.
-    pub closed_pedal_force_by_speed: Vec<[f64; 2]>,
-    /// Share of the positive closed-pedal force (creep) left by brake pedal position: [%, share], rising
-    /// pedals.
-    pub creep_by_brake_pedal: Vec<[f64; 2]>,
-    /// What the accelerator pedal adds: [pedal %, power limit W, force limit N], rising pedals.
-    pub pedal_map: Vec<[f64; 3]>,
-    /// Share of the Drive pedal map available in Reverse.
-    pub reverse_share: f64,
-    /// Highest speed in Reverse, m/s.
-    pub reverse_max_speed_mps: f64,
-    /// Largest power at the wheels, W.
-    pub max_power_w: f64,
-    /// Dead time from the pedal to the start of the force rise, s.
-    pub dead_time_s: f64,
-    /// Time constant of the drive force, s.
-    pub lag_s: f64,
-    /// Holding torque of the parking pawl on each front wheel, Nm.
-    pub pawl_torque_nm: f64,
-    /// Engine speed at idle, 1/min (reported on the bus only).
-    pub idle_rpm: f64,
-    /// Rise of the engine speed with drive power, 1/min per kW (reported on the bus only).
-    pub rpm_per_kw: f64,
-}
-
 /// Air drag.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -575,6 +545,9 @@ impl VehicleParams {
             fail(error.span().map(|span| line_column(text, span.start)), error.message().trim().to_string())
         };
         let mut table: toml::Table = toml::from_str(text).map_err(toml_error)?;
+        check_powertrain(text, &table, toml_error).map_err(|error| {
+            error.unwrap_or_else(|message| fail(locate(text, "powertrain.kind"), message))
+        })?;
         let named =
             table.get("tyre").and_then(|tyre| tyre.get("property_file")).and_then(|name| name.as_str());
         let params: VehicleParams = match named.map(str::to_string) {
@@ -825,55 +798,52 @@ impl BrakeParams {
     }
 }
 
-impl PowertrainParams {
-    fn validate(&self, check: &mut Checker) {
-        check.table(
-            "powertrain.closed_pedal_force_by_speed",
-            self.closed_pedal_force_by_speed.iter().map(|row| row.as_slice()),
-        );
-        check.table(
-            "powertrain.creep_by_brake_pedal",
-            self.creep_by_brake_pedal.iter().map(|row| row.as_slice()),
-        );
-        check.table("powertrain.pedal_map", self.pedal_map.iter().map(|row| row.as_slice()));
-        let mut within =
-            |key: &str, value, low, high| check.within(&format!("powertrain.{key}"), value, low, high);
-        for row in &self.pedal_map {
-            within("pedal_map", row[1], 0.0, 5e6);
-            within("pedal_map", row[2], 0.0, 1e6);
-        }
-        for row in &self.creep_by_brake_pedal {
-            within("creep_by_brake_pedal", row[1], 0.0, 1.0);
-        }
-        within("reverse_share", self.reverse_share, 0.0, 1.0);
-        within("reverse_max_speed_mps", self.reverse_max_speed_mps, 0.1, 50.0);
-        within("max_power_w", self.max_power_w, 1.0, 5e6);
-        within("dead_time_s", self.dead_time_s, 0.0, 0.25);
-        within("lag_s", self.lag_s, 0.0, 5.0);
-        within("pawl_torque_nm", self.pawl_torque_nm, 0.0, 1e6);
-        within("idle_rpm", self.idle_rpm, 0.0, 3000.0);
-        within("rpm_per_kw", self.rpm_per_kw, 0.0, 1000.0);
+/// Reads `[powertrain]` as the kind that it names, for errors that know their line: the choice between the
+/// kinds alone would only say that none fits.
+fn check_powertrain<E>(
+    text: &str,
+    table: &toml::Table,
+    toml_error: impl Fn(toml::de::Error) -> E,
+) -> Result<(), Result<E, String>> {
+    #[derive(Deserialize)]
+    struct Only<P> {
+        #[serde(rename = "powertrain")]
+        _powertrain: P,
     }
+    let Some(powertrain) = table.get("powertrain") else { return Ok(()) };
+    let kind = powertrain.get("kind").map_or(Some(KINDS[0]), |kind| kind.as_str());
+    let read = match kind {
+        Some("power_split") => toml::from_str::<Only<PowerSplitParams>>(text).map(|_| ()),
+        Some("automatic") => toml::from_str::<Only<AutomaticParams>>(text).map(|_| ()),
+        other => {
+            let got = other.map_or("something else".to_string(), |name| format!("`{name}`"));
+            return Err(Err(format!(
+                "powertrain.kind: expected `{}` or `{}`, got {got}",
+                KINDS[0], KINDS[1]
+            )));
+        }
+    };
+    read.map_err(|error| Ok(toml_error(error)))
 }
 
 /// Collects the first value that is out of range.
 #[derive(Default)]
-struct Checker {
+pub(crate) struct Checker {
     first: Option<(String, String)>,
 }
 
 impl Checker {
-    fn that(&mut self, holds: bool, key: &str, message: impl FnOnce() -> String) {
+    pub(crate) fn that(&mut self, holds: bool, key: &str, message: impl FnOnce() -> String) {
         if !holds && self.first.is_none() {
             self.first = Some((key.to_string(), message()));
         }
     }
 
-    fn within(&mut self, key: &str, value: f64, low: f64, high: f64) {
+    pub(crate) fn within(&mut self, key: &str, value: f64, low: f64, high: f64) {
         self.that(value >= low && value <= high, key, || format!("expected {low} to {high}, got {value}"));
     }
 
-    fn table<'a>(&mut self, key: &str, rows: impl Iterator<Item = &'a [f64]> + Clone) {
+    pub(crate) fn table<'a>(&mut self, key: &str, rows: impl Iterator<Item = &'a [f64]> + Clone) {
         let count = rows.clone().count();
         self.that((2..=1000).contains(&count), key, || format!("expected 2 to 1000 rows, got {count}"));
         self.that(rows.clone().flatten().all(|value| value.is_finite()), key, || {

@@ -1,58 +1,74 @@
-//! Drive of a power-split hybrid: closed-pedal creep and regeneration, pedal power and force limits.
+//! The drive, from the pedal to the front wheels, in the two kinds that `[powertrain]` offers.
 
-use crate::brakes::lag_step;
-use crate::delay::DelayLine;
+mod automatic;
+mod converter;
+mod params;
+mod power_split;
+mod schedule;
+
+pub use automatic::{Driveline, LockUp};
+pub(crate) use params::KINDS;
+pub use params::{
+    AutomaticKind, AutomaticParams, ConverterParams, EngineParams, GearboxParams, PowerSplitKind,
+    PowerSplitParams, PowertrainParams,
+};
+
 use crate::interface::Gear;
-use crate::params::PowertrainParams;
-use crate::table::Table;
+use automatic::{Automatic, AutomaticState};
+use power_split::{PowerSplit, PowerSplitState};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Powertrain {
-    closed_pedal: Table,
-    creep_share: Table,
-    power_w: Table,
-    force_n: Table,
-    reverse_share: f64,
-    reverse_max_speed_mps: f64,
-    max_power_w: f64,
-    dead_steps: usize,
-    lag_step: f64,
+    kind: Kind,
     pub(crate) pawl_torque_nm: f64,
-    idle_rpm: f64,
-    rpm_per_w: f64,
+}
+
+#[derive(Clone, Debug)]
+enum Kind {
+    PowerSplit(PowerSplit),
+    Automatic(Box<Automatic>),
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct PowertrainState {
-    pedal: DelayLine,
-    /// Pedal position that the powertrain sees, %.
-    pub(crate) pedal_pct: f64,
-    /// What the pedal asks for: power limit, W, and force limit, N.
-    limits: [f64; 2],
-    /// Brake pedal position for which the share holds, and the share of the creep it leaves.
-    creep: [f64; 2],
-    /// Drive force at the tyres, N, positive forward.
-    pub(crate) force_n: f64,
+pub(crate) enum PowertrainState {
+    PowerSplit(PowerSplitState),
+    Automatic(Box<AutomaticState>),
 }
 
-impl Powertrain {
-    pub(crate) fn new(params: &PowertrainParams, dt_s: f64) -> Self {
-        Powertrain {
-            closed_pedal: Table::new(params.closed_pedal_force_by_speed.iter().copied()),
-            creep_share: Table::new(params.creep_by_brake_pedal.iter().copied()),
-            power_w: Table::new(params.pedal_map.iter().map(|row| [row[0], row[1]])),
-            force_n: Table::new(params.pedal_map.iter().map(|row| [row[0], row[2]])),
-            reverse_share: params.reverse_share,
-            reverse_max_speed_mps: params.reverse_max_speed_mps,
-            max_power_w: params.max_power_w,
-            dead_steps: (params.dead_time_s / dt_s).round() as usize,
-            lag_step: lag_step(params.lag_s, dt_s),
-            pawl_torque_nm: params.pawl_torque_nm,
-            idle_rpm: params.idle_rpm,
-            rpm_per_w: params.rpm_per_kw * 1e-3,
+impl PowertrainState {
+    /// Drive force at the tyres, N, positive forward.
+    #[inline]
+    pub(crate) fn force_n(&self) -> f64 {
+        match self {
+            PowertrainState::PowerSplit(state) => state.force_n,
+            PowertrainState::Automatic(state) => state.force_n,
         }
     }
 
+    /// Pedal position that the powertrain sees, %.
+    pub(crate) fn pedal_pct(&self) -> f64 {
+        match self {
+            PowertrainState::PowerSplit(state) => state.pedal_pct,
+            PowertrainState::Automatic(state) => state.pedal_pct,
+        }
+    }
+}
+
+impl Powertrain {
+    pub(crate) fn new(params: &PowertrainParams, rolling_radius_m: f64, dt_s: f64) -> Self {
+        match params {
+            PowertrainParams::PowerSplit(params) => Powertrain {
+                kind: Kind::PowerSplit(PowerSplit::new(params, dt_s)),
+                pawl_torque_nm: params.pawl_torque_nm,
+            },
+            PowertrainParams::Automatic(params) => Powertrain {
+                kind: Kind::Automatic(Box::new(Automatic::new(params, rolling_radius_m, dt_s))),
+                pawl_torque_nm: params.pawl_torque_nm,
+            },
+        }
+    }
+
+    /// The state that lasts under constant pedals at constant speed.
     pub(crate) fn settled(
         &self,
         pedal_pct: f64,
@@ -60,19 +76,19 @@ impl Powertrain {
         gear: Gear,
         speed_mps: f64,
     ) -> PowertrainState {
-        let mut state = PowertrainState {
-            pedal: DelayLine::filled(pedal_pct, self.dead_steps),
-            pedal_pct,
-            limits: [self.power_w.at(pedal_pct), self.force_n.at(pedal_pct)],
-            creep: [brake_pct, self.creep_share.at(brake_pct)],
-            force_n: 0.0,
-        };
-        state.force_n = self.demand_n(&state, gear, speed_mps);
-        state
+        match &self.kind {
+            Kind::PowerSplit(kind) => {
+                PowertrainState::PowerSplit(kind.settled(pedal_pct, brake_pct, gear, speed_mps))
+            }
+            Kind::Automatic(kind) => {
+                PowertrainState::Automatic(Box::new(kind.settled(pedal_pct, gear, speed_mps)))
+            }
+        }
     }
 
-    /// One step. `brake_pct` is the brake pedal as the hydraulics see it, `speed_mps` the rolling speed of
+    /// One step. `brake_pct` is the brake pedal as the hydraulics see it, `speed_mps` the mean rolling speed of
     /// the driven wheels.
+    #[inline]
     pub(crate) fn advance(
         &self,
         state: &mut PowertrainState,
@@ -81,40 +97,32 @@ impl Powertrain {
         gear: Gear,
         speed_mps: f64,
     ) {
-        if brake_pct != state.creep[0] {
-            state.creep = [brake_pct, self.creep_share.at(brake_pct)];
+        match (&self.kind, state) {
+            (Kind::PowerSplit(kind), PowertrainState::PowerSplit(state)) => {
+                kind.advance(state, pedal_pct, brake_pct, gear, speed_mps);
+            }
+            (Kind::Automatic(kind), PowertrainState::Automatic(state)) => {
+                kind.advance(state, pedal_pct, gear, speed_mps);
+            }
+            // The state of another car; it is not this model's to move.
+            _ => debug_assert!(false, "state and model have different drives"),
         }
-        let pedal_pct = state.pedal.push(pedal_pct);
-        if pedal_pct != state.pedal_pct {
-            state.pedal_pct = pedal_pct;
-            state.limits = [self.power_w.at(pedal_pct), self.force_n.at(pedal_pct)];
-        }
-        let demand = self.demand_n(state, gear, speed_mps);
-        state.force_n += self.lag_step * (demand - state.force_n);
     }
 
-    /// Drive force asked for at the tyres, N, positive forward.
-    fn demand_n(&self, state: &PowertrainState, gear: Gear, speed_mps: f64) -> f64 {
-        let (direction, share) = match gear {
-            Gear::Drive | Gear::Low => (1.0, 1.0),
-            Gear::Reverse => (-1.0, self.reverse_share),
-            Gear::Park | Gear::Neutral => return 0.0,
-        };
-        let along = direction * speed_mps;
-        // Against the gear's direction the creep and the pedal push as at rest.
-        let speed = along.max(0.0);
-        let [power_w, force_n] = state.limits;
-        let mut pedal_n = (power_w / speed.max(0.1)).min(force_n) * share;
-        if direction < 0.0 && speed > self.reverse_max_speed_mps {
-            pedal_n = 0.0;
-        }
-        let closed_n = self.closed_pedal.at(speed);
-        let total = if closed_n > 0.0 { closed_n * state.creep[1] } else { closed_n } + pedal_n;
-        direction * total.min(self.max_power_w / speed.max(0.1))
-    }
-
-    /// Engine speed shown on the bus, 1/min.
+    /// Engine speed, 1/min.
     pub(crate) fn engine_rpm(&self, state: &PowertrainState, speed_mps: f64) -> f64 {
-        self.idle_rpm + self.rpm_per_w * (state.force_n * speed_mps).max(0.0)
+        match (&self.kind, state) {
+            (Kind::PowerSplit(kind), PowertrainState::PowerSplit(state)) => kind.engine_rpm(state, speed_mps),
+            (_, PowertrainState::Automatic(state)) => state.engine_rpm(),
+            _ => 0.0,
+        }
+    }
+
+    /// Engine, converter and gearbox of a stepped automatic.
+    pub(crate) fn driveline(&self, state: &PowertrainState) -> Option<Driveline> {
+        match (&self.kind, state) {
+            (Kind::Automatic(kind), PowertrainState::Automatic(state)) => Some(kind.driveline(state)),
+            _ => None,
+        }
     }
 }

@@ -64,9 +64,10 @@ fn a_step_of_the_throttle_pedal_identifies_dead_time_and_lag() {
     for (dead, lag) in [(0.10, 0.20), (0.15, 0.30), (0.0, 0.10)] {
         // A pedal whose force does not depend on the speed that the car gathers.
         let p = changed(|p| {
-            (p.powertrain.dead_time_s, p.powertrain.lag_s) = (dead, lag);
-            p.powertrain.closed_pedal_force_by_speed = vec![[0.0, 0.0], [50.0, 0.0]];
-            p.powertrain.pedal_map = vec![[15.5, 0.0, 0.0], [30.0, 1e5, 3000.0]];
+            let drive = power_split(p);
+            (drive.dead_time_s, drive.lag_s) = (dead, lag);
+            drive.closed_pedal_force_by_speed = vec![[0.0, 0.0], [50.0, 0.0]];
+            drive.pedal_map = vec![[15.5, 0.0, 0.0], [30.0, 1e5, 3000.0]];
         });
         let pedal = |pct: f64| demand(pct, 0.0, 0.0, Gear::Drive);
         let torque = |report: &PlantReport| report.wheel_torque_nm;
@@ -192,7 +193,7 @@ fn dead_times_do_not_depend_on_the_step() {
             steps += 1;
         }
         let found = f64::from(steps - 1) * dt_s;
-        assert!((found - params().powertrain.dead_time_s).abs() <= 1e-3, "at {dt_s} s: {found} s");
+        assert!((found - power_split(&mut params()).dead_time_s).abs() <= 1e-3, "at {dt_s} s: {found} s");
     }
 }
 

@@ -232,24 +232,27 @@ fn drive_power_is_force_times_speed_up_to_the_limit() {
         let drive = demand(pedal, 0.0, 0.0, Gear::Drive);
         let mut run = Run::level(speed, &drive);
         run.tow(&drive, speed, 3.0);
-        let p = params();
+        let mut p = params();
+        let radius = p.tyre.rolling_radius_m;
+        let p = power_split(&mut p);
         let report = run.model.report(&run.state);
         let spin = 0.5 * (report.wheel_spin_rps[0] + report.wheel_spin_rps[1]);
-        let row = p.powertrain.pedal_map.iter().find(|row| row[0] == pedal).expect("a row of the map");
+        let row = p.pedal_map.iter().find(|row| row[0] == pedal).expect("a row of the map");
         // The closed pedal's drag is part of what the pedal gives.
-        let drag = p.powertrain.closed_pedal_force_by_speed.last().expect("a row")[1];
-        let expected = (row[1] + drag * spin * p.tyre.rolling_radius_m).min(p.powertrain.max_power_w);
+        let drag = p.closed_pedal_force_by_speed.last().expect("a row")[1];
+        let expected = (row[1] + drag * spin * radius).min(p.max_power_w);
         assert_close("power at the wheels, W", report.wheel_torque_nm * spin, expected, 5e-3);
     }
 }
 
 #[test]
 fn top_speed_is_where_the_power_meets_drag_and_rolling_resistance() {
-    let p = params();
+    let mut p = params();
     let c = 0.5 * p.aero.air_density_kgpm3 * p.aero.drag_area_m2;
     let rolling_n = p.tyre.rolling_resistance * p.chassis.mass_kg * G;
-    let drag = p.powertrain.closed_pedal_force_by_speed.last().expect("a row")[1];
-    let surplus = |v: f64| p.powertrain.max_power_w / v + drag - rolling_n - c * v * v;
+    let drive = power_split(&mut p);
+    let drag = drive.closed_pedal_force_by_speed.last().expect("a row")[1];
+    let surplus = |v: f64| drive.max_power_w / v + drag - rolling_n - c * v * v;
     let (mut low, mut high) = (20.0, 100.0);
     for _ in 0..60 {
         let middle = 0.5 * (low + high);

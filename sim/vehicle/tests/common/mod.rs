@@ -3,7 +3,8 @@
 
 use nalgebra::{Vector3, Vector6};
 use skidpad_vehicle::{
-    ActuatorDemand, Environment, Gear, SteeringDemand, VehicleModel, VehicleParams, VehicleState,
+    ActuatorDemand, Environment, Gear, PowerSplitParams, SteeringDemand, VehicleModel, VehicleParams,
+    VehicleState,
 };
 use skidpad_world::{FlatGround, Ground};
 
@@ -27,6 +28,11 @@ pub fn changed(change: impl FnOnce(&mut VehicleParams)) -> VehicleParams {
     params
 }
 
+/// The drive of the shipped hybrid.
+pub fn power_split(p: &mut VehicleParams) -> &mut PowerSplitParams {
+    p.powertrain.power_split_mut().expect("a power-split drive")
+}
+
 /// No air drag, no rolling resistance.
 pub fn without_losses(p: &mut VehicleParams) {
     p.aero.drag_area_m2 = 0.0;
@@ -37,8 +43,8 @@ pub fn without_losses(p: &mut VehicleParams) {
 pub fn without_actuator_lags(p: &mut VehicleParams) {
     p.brakes.dead_time_s = 0.0;
     p.brakes.lag_s = 0.0;
-    p.powertrain.dead_time_s = 0.0;
-    p.powertrain.lag_s = 0.0;
+    let drive = power_split(p);
+    (drive.dead_time_s, drive.lag_s) = (0.0, 0.0);
     p.steering.dead_time_s = 0.0;
     p.steering.dead_band_deg = 0.0;
 }
