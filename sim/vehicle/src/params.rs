@@ -872,8 +872,11 @@ fn locate(text: &str, dotted: &str) -> Option<(usize, usize)> {
     let mut inside = table.is_empty();
     for (index, line) in text.lines().enumerate() {
         let trimmed = line.trim_start();
-        if let Some(header) = trimmed.strip_prefix('[') {
-            inside = header.split(']').next().is_some_and(|name| name.trim() == table);
+        let header = trimmed.strip_prefix('[').and_then(|header| header.split(']').next());
+        // A row of numbers is no header.
+        if let Some(name) = header.filter(|name| name.starts_with(|first: char| first.is_ascii_alphabetic()))
+        {
+            inside = name.trim() == table;
         } else if inside && trimmed.split('=').next().is_some_and(|name| name.trim() == key) {
             return Some((index + 1, line.len() - trimmed.len() + 1));
         }

@@ -47,7 +47,7 @@ const LEAST_CLUTCH_NM: f64 = 30.0;
 const OPENING_BAND_RPS: f64 = 5.0;
 /// Share of the transmitted torque that a clutch opening under power keeps until the engine is up.
 const KEPT_SHARE: f64 = 0.5;
-/// Share of the shift time after which the coming clutch pulls the engine up under power, if it is still not there.
+/// Share of the shift time after which the lower gear pulls the engine up, if it is still not there.
 const PATIENCE_SHARE: f64 = 0.7;
 /// Share of the engine's limit at which a direction is still engaged.
 const ENGAGE_LIMIT_SHARE: f64 = 0.95;
@@ -437,11 +437,10 @@ impl Automatic {
                 ]
             }
             (false, true) => [0.0, shift.level_nm * (1.2 - x).max(0.0)],
-            // The engine revs up by itself under power; without, the lower gear pulls it up.
+            // The engine revs up by itself; the lower gear pulls it up if that takes too long.
             (false, false) => {
-                let start = if shift.driving { PATIENCE_SHARE } else { 0.0 };
                 let kept = if shift.driving { KEPT_SHARE } else { 0.0 };
-                let pull = 2.0 * (x - start).max(0.0);
+                let pull = 2.0 * (x - PATIENCE_SHARE).max(0.0);
                 [(shift.level_nm + shift.sync_nm) * pull, kept * shift.level_nm * (1.0 - x).max(0.0)]
             }
         }
@@ -485,11 +484,15 @@ impl Automatic {
         if ratio != 0.0 {
             asked_nm = asked_nm.min(self.max_wheel_torque_nm / (ratio.abs() * gain) + drag_nm);
         }
-        if let Gearing::Shifting(Shift { held: false, driving: true, from, to, .. }) = state.gearing
-            && to > from
+        if let Gearing::Shifting(Shift { held: false, driving, sync_nm, from, to, .. }) = state.gearing
             && from > 0
         {
-            asked_nm *= 1.0 - self.shift_torque_cut;
+            if driving && to > from {
+                asked_nm *= 1.0 - self.shift_torque_cut;
+            } else if !driving && to < from && speed_rps < self.ratio(to) * state.output_rps {
+                // A lower gear without power: the engine revs up to it by itself, not by the wheels.
+                asked_nm = asked_nm.max(sync_nm + drag_nm).min(range_nm);
+            }
         }
         let fuel = ((self.limit_rps + LIMIT_BAND_RPS - speed_rps) / LIMIT_BAND_RPS).clamp(0.0, 1.0);
         asked_nm * fuel - drag_nm
