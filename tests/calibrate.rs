@@ -8,7 +8,7 @@ const VEHICLE: &str = "lincoln_mkz";
 
 #[test]
 fn the_calibration_tables_are_current() {
-    for vehicle in ["lincoln_mkz", "honda_civic"] {
+    for vehicle in ["lincoln_mkz", "lincoln_mkz_turbo", "honda_civic"] {
         let run = skidpad(&["calibrate", "--vehicle", vehicle, "--out", "-"]).expect(0);
         let path = format!("vehicles/{vehicle}/calibration.csv");
         let kept = std::fs::read_to_string(repository().join(&path)).unwrap_or_default();
