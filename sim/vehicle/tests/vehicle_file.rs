@@ -55,8 +55,8 @@ fn mistakes_in_either_drive_are_named_with_their_place() {
         (&turbo, "[1.00, 1.00, 0.0]", "[1.00, 1.00, 9.0]", "map", "no pump torque at 1"),
         (
             &turbo,
-            "[20.0, 2.6, 5.2",
-            "[20.0, 4.6, 5.2",
+            "[20.0, 2.6, 4.7",
+            "[20.0, 4.6, 4.7",
             "downshift_mps",
             "2→1 at 4.6 m/s is not below 1→2 at 4.3",
         ),
