@@ -11,7 +11,7 @@ use skidpad_vehicle::{
     ActuatorDemand, Environment, Gear, HullParams, PlantReport, PointMotion, SteeringDemand, VehicleModel,
     VehicleState,
 };
-use skidpad_world::{ContactWorld, Hull, HullMotion, MapGround};
+use skidpad_world::{ContactWorld, Gust, Hull, HullMotion, MapGround, Wind};
 use std::time::Duration;
 
 /// Step of the vehicle, s.
@@ -28,6 +28,7 @@ pub(crate) struct Car {
     pub(crate) plant: PlantReport,
     ground: MapGround,
     environment: Environment,
+    wind: Wind,
     pub(crate) bywire: ByWire,
     contacts: ContactWorld,
     last_contact: Option<SimTime>,
@@ -39,17 +40,24 @@ pub(crate) struct Collision {
 }
 
 impl Car {
-    /// The car of `scenario` at its start, with `driver` in the seat.
-    pub(crate) fn new(scenario: &LoadedScenario, gear: Gear, driver: &DriverInput) -> Result<Self, String> {
+    /// The car of `scenario` at its start, with `driver` in the seat, on the road and in the wind of `seed`.
+    pub(crate) fn new(
+        scenario: &LoadedScenario,
+        seed: u64,
+        gear: Gear,
+        driver: &DriverInput,
+    ) -> Result<Self, String> {
         let vehicle = &scenario.vehicle;
         let model = VehicleModel::new(&vehicle.params, STEP_S);
         let mut bywire = ByWire::new(&vehicle.dbc, &vehicle.bywire).map_err(|error| error.to_string())?;
         bywire.start_in_gear(gear);
-        let mut ground = scenario.map.ground();
+        let spec = &scenario.scenario;
+        let mut ground = scenario.map.rough_ground(spec.road.map(|road| road.roughness), seed);
+        let mut wind = spec.wind.map_or_else(Wind::calm, |wind| Wind::new(&wind.into(), seed));
         let anchor = scenario.frame.enu.anchor();
         let environment = Environment {
             gravity_mps2: normal_gravity_mps2(anchor.lat_deg, anchor.height_m),
-            wind_mps: [0.0; 3],
+            wind_mps: wind.advance(SimTime::ZERO, 0.0, [0.0; 3]),
         };
         let demand = ActuatorDemand {
             throttle_pct: driver.throttle_pct.max(vehicle.bywire.throttle_rest_pct),
@@ -63,7 +71,16 @@ impl Car {
         let state = model.place(&mut ground, &environment, pose, start.speed_mps, &demand);
         let contacts = ContactWorld::new(&scenario.map, hull(&model, &vehicle.params.hull));
         let plant = model.report(&state);
-        Ok(Car { model, state, plant, ground, environment, bywire, contacts, last_contact: None })
+        Ok(Car { model, state, plant, ground, environment, wind, bywire, contacts, last_contact: None })
+    }
+
+    pub(crate) fn begin_gust(&mut self, now: SimTime, gust: Gust) {
+        self.wind.begin(now, gust);
+    }
+
+    /// Velocity of the air, east, north, up, m/s.
+    pub(crate) fn wind_mps(&self) -> [f64; 3] {
+        self.environment.wind_mps
     }
 
     pub(crate) fn receive(&mut self, now: SimTime, frame: &Frame) {
@@ -74,6 +91,7 @@ impl Car {
     pub(crate) fn step(&mut self, now: SimTime, driver: &DriverInput) -> Option<Collision> {
         let demand = self.bywire.update(now, &self.plant, driver);
         let collision = self.collide(now);
+        self.environment.wind_mps = self.wind.advance(now, STEP_S, self.state.velocity_mps.into());
         self.model.step(&mut self.state, &demand, &mut self.ground, &self.environment);
         self.plant = self.model.report(&self.state);
         collision

@@ -82,7 +82,8 @@ impl Observer {
             reference_station_m: self.wanted_station_m(now, stack),
         };
         self.errors = self.scorer.observe(&sample);
-        TraceSample::new(sample, self.errors, stack.driving_mode() as i32, car.plant, &car.state)
+        let mode = stack.driving_mode() as i32;
+        TraceSample::new(sample, self.errors, mode, car.plant, &car.state, car.wind_mps())
     }
 
     /// What the stack's localization says, brought to the world frame.

@@ -129,7 +129,7 @@ impl Simulation {
         let driver = Driver::default();
         let foot_pct = if holds_car { HOLDING_BRAKE_PCT } else { 0.0 };
         let gear = scenario.start.gear.unwrap_or(start_gear(scenario.start.speed_mps, spec.operator.engage));
-        let car = Car::new(scenario, gear, &driver.input(SimTime::ZERO, foot_pct)).map_err(&fail)?;
+        let car = Car::new(scenario, seed, gear, &driver.input(SimTime::ZERO, foot_pct)).map_err(&fail)?;
 
         let (receiver, imu) = sensor_params(scenario);
         let receiver = Receiver::new(receiver, imu, &scenario.frame.enu, EPOCH_UNIX_S, seed)
@@ -246,6 +246,11 @@ impl Simulation {
                     if let Some(gear) = gear {
                         self.driver.shift(gear.into());
                     }
+                }
+                Action::Gust(gust) => {
+                    self.car.begin_gust(now, gust);
+                    let detail = format!("{} m/s for {} s", gust.peak_mps, gust.for_s);
+                    self.observer.event(now, "gust", detail);
                 }
                 Action::PlanningEstop(estop) => self.stack.set_planning_estop(estop),
                 Action::Pad(pad) => self.stack.press(

@@ -18,6 +18,8 @@ pub struct TraceSample {
     pub driving_mode: i32,
     /// Per wheel FL, FR, RL, RR: normal load (N), slip ratio κ, tan of the slip angle α, travel (m).
     pub wheels: [[f64; 4]; 4],
+    /// Velocity of the air, east and north, m/s.
+    pub wind_mps: [f64; 2],
 }
 
 macro_rules! columns {
@@ -100,6 +102,8 @@ columns! {
     "travel_fr_m" 5 |t| t.wheels[1][3];
     "travel_rl_m" 5 |t| t.wheels[2][3];
     "travel_rr_m" 5 |t| t.wheels[3][3];
+    "wind_east_mps" 3 |t| t.wind_mps[0];
+    "wind_north_mps" 3 |t| t.wind_mps[1];
 }
 
 impl TraceSample {
@@ -109,6 +113,7 @@ impl TraceSample {
         driving_mode: i32,
         plant: PlantReport,
         state: &VehicleState,
+        [east_mps, north_mps, _]: [f64; 3],
     ) -> Self {
         TraceSample {
             sample,
@@ -117,6 +122,7 @@ impl TraceSample {
             plant,
             driving_mode,
             wheels: state.corners.map(|c| [c.load_n, c.slip_ratio, c.slip_tangent, c.travel_m]),
+            wind_mps: [east_mps, north_mps],
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What happens during a run, and when.
 
 use crate::spec::{EventSpec, GearName, Pad, WhenSpec};
+use skidpad_world::Gust;
 
 /// Driver torque if the scenario gives none, Nm: a firm grip, well above what an override needs.
 const FIRM_GRIP_NM: f64 = 10.0;
@@ -28,6 +29,7 @@ pub const EVENTS: &[EventInfo] = &[
     EventInfo { name: "bywire_fault", meaning: "an ECU reported a fault" },
     EventInfo { name: "gnss_outage", meaning: "the satellites were lost" },
     EventInfo { name: "gnss_silence", meaning: "the receiver stopped sending" },
+    EventInfo { name: "gust", meaning: "a gust of wind began" },
 ];
 
 /// When an event happens; once.
@@ -81,6 +83,8 @@ pub enum Action {
         /// How long, s.
         for_s: f64,
     },
+    /// A gust of wind.
+    Gust(Gust),
     /// The trajectory demands an emergency stop, or no longer.
     PlanningEstop(bool),
     /// The operator presses a button.
@@ -168,6 +172,7 @@ fn action(spec: &EventSpec) -> Result<Action, Flaw> {
         ("gnss", spec.gnss.is_some()),
         ("bywire", spec.bywire.is_some()),
         ("driver", spec.driver.is_some()),
+        ("gust", spec.gust.is_some()),
         ("planning", spec.planning.is_some()),
         ("pad", spec.pad.is_some()),
     ];
@@ -209,6 +214,22 @@ fn action(spec: &EventSpec) -> Result<Action, Flaw> {
             gear: driver.gear,
             for_s: driver.for_s,
         });
+    }
+    if let Some(gust) = &spec.gust {
+        let rise_s = gust.rise_s.unwrap_or(0.5 * gust.for_s);
+        if 2.0 * rise_s > gust.for_s {
+            let message = format!(
+                "`gust.rise_s` must be at most half of `for_s`: a gust falls as long as it rises; got {rise_s} of {} s",
+                gust.for_s
+            );
+            return Err(Flaw::Key("gust", "rise_s", message));
+        }
+        return Ok(Action::Gust(Gust {
+            peak_mps: gust.speed_mps,
+            from_rad: gust.from_deg.to_radians(),
+            rise_s,
+            for_s: gust.for_s,
+        }));
     }
     if let Some(planning) = &spec.planning {
         return Ok(Action::PlanningEstop(planning.estop));

@@ -33,7 +33,7 @@ pub use ranges::read_ranges;
 pub use reference::{recording_anchor, recording_reference};
 pub use schema::{SchemaKind, schema_json};
 pub use spec::{
-    BywireFault, DriverAction, EventSpec, GearName, GnssFault, GnssProfile, GnssSpec, ImuProfile, ImuSpec,
-    OperatorSpec, Override, Pad, PlanningAction, PoseSpec, ReferenceSpec, Scenario, Seat, SensorsSpec,
-    StackSpec, StartSpec, WhenSpec,
+    BywireFault, DriverAction, EventSpec, GearName, GnssFault, GnssProfile, GnssSpec, GustSpec, ImuProfile,
+    ImuSpec, OperatorSpec, Override, Pad, PlanningAction, PoseSpec, ReferenceSpec, RoadSpec, Scenario, Seat,
+    SensorsSpec, StackSpec, StartSpec, WhenSpec, WindSpec,
 };

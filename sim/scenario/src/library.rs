@@ -319,6 +319,8 @@ impl Library {
             stack: StackSpec::default(),
             sensors: Default::default(),
             operator: Default::default(),
+            road: None,
+            wind: None,
             event: Vec::new(),
             pass: PassLimits {
                 lateral_error_rms_m: Some(0.10),

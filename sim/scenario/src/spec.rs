@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use skidpad_score::PassLimits;
+use skidpad_world::RoughnessLevel;
 use std::collections::BTreeMap;
 
 /// A scenario file: one run of the simulator and the limits it must keep.
@@ -71,6 +72,12 @@ pub struct Scenario {
     /// The person at the dashboard of the stack.
     #[serde(default)]
     pub operator: OperatorSpec,
+    /// The ground, where it is not as the map says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub road: Option<RoadSpec>,
+    /// The wind. Left out: none, but gusts may come as events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wind: Option<WindSpec>,
     /// What happens during the run; at most 1000 events.
     #[serde(default)]
     #[schemars(length(max = 1000))]
@@ -354,6 +361,81 @@ impl Default for OperatorSpec {
     }
 }
 
+/// `[road]`: the ground, where it is not as the map says.
+///
+/// ```
+/// # let text = r#"
+/// # schema = 1
+/// # name = "a"
+/// # vehicle = "v"
+/// # map = "m"
+/// # duration_s = 1.0
+/// # start = { on = "loop" }
+/// [road]
+/// roughness = "c"                      # "a", "b", "c", or G_d(n0) in m³: 256e-6
+/// # "#;
+/// # skidpad_scenario::parse(text, "a.toml").unwrap();
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RoadSpec {
+    /// How rough the ground is, on the roads and beside them, in place of the map's `surface.roughness`.
+    /// The seed says which bumps it is.
+    pub roughness: RoughnessLevel,
+}
+
+/// `[wind]`: the same over the whole map.
+///
+/// ```
+/// # let text = r#"
+/// # schema = 1
+/// # name = "a"
+/// # vehicle = "v"
+/// # map = "m"
+/// # duration_s = 1.0
+/// # start = { on = "loop" }
+/// [wind]
+/// speed_mps = 8.0
+/// from_deg = 90.0                      # from the north
+/// turbulence_mps = 1.5
+/// # "#;
+/// # skidpad_scenario::parse(text, "a.toml").unwrap();
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WindSpec {
+    /// Mean speed, m/s.
+    #[schemars(range(min = 0.0, max = 60.0))]
+    pub speed_mps: f64,
+    /// Where it comes from, deg counter-clockwise from east, as headings are counted: 90 is a wind from the
+    /// north.
+    #[schemars(range(min = -360.0, max = 360.0))]
+    pub from_deg: f64,
+    /// Turbulence (Dryden spectrum): standard deviation of each horizontal component, m/s. Left out: none.
+    #[serde(default)]
+    #[schemars(range(min = 0.0, max = 20.0))]
+    pub turbulence_mps: f64,
+    /// Length scale of the turbulence, m. Left out: 20, as measured on roads at the height of a car.
+    #[serde(default = "road_turbulence_length_m")]
+    #[schemars(range(min = 1.0, max = 1000.0))]
+    pub turbulence_length_m: f64,
+}
+
+fn road_turbulence_length_m() -> f64 {
+    20.0
+}
+
+impl From<WindSpec> for skidpad_world::WindParams {
+    fn from(spec: WindSpec) -> Self {
+        skidpad_world::WindParams {
+            mean_mps: spec.speed_mps,
+            from_rad: spec.from_deg.to_radians(),
+            turbulence_mps: spec.turbulence_mps,
+            turbulence_length_m: spec.turbulence_length_m,
+        }
+    }
+}
+
 /// `[[event]]`: when, and exactly one thing that happens then.
 ///
 /// ```
@@ -380,6 +462,10 @@ impl Default for OperatorSpec {
 /// [[event]]
 /// when = { speed_below_mps = 1.0 }
 /// driver = { brake_pct = 40.0, for_s = 2.0 }
+///
+/// [[event]]
+/// when = { station_m = 200.0 }
+/// gust = { speed_mps = 12.0, from_deg = 90.0, rise_s = 0.3, for_s = 3.0 }
 ///
 /// [[event]]
 /// when = { time_s = 30.0 }
@@ -409,6 +495,9 @@ pub struct EventSpec {
     /// The driver acts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub driver: Option<DriverAction>,
+    /// A gust of wind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gust: Option<GustSpec>,
     /// Planning acts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub planning: Option<PlanningAction>,
@@ -493,6 +582,25 @@ pub struct DriverAction {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gear: Option<GearName>,
     /// How long, s.
+    #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 3600.0))]
+    pub for_s: f64,
+}
+
+/// A gust on top of the wind: rises by half a cosine, holds its peak, falls as it rose.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GustSpec {
+    /// Peak speed, m/s.
+    #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 60.0))]
+    pub speed_mps: f64,
+    /// Where it comes from, deg counter-clockwise from east: 90 is a gust from the north.
+    #[schemars(range(min = -360.0, max = 360.0))]
+    pub from_deg: f64,
+    /// Time to rise and, again, to fall, s; at most half of `for_s`. Left out: half of it, without a hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0, max = 1800.0))]
+    pub rise_s: Option<f64>,
+    /// How long from its first to its last breath, s.
     #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 3600.0))]
     pub for_s: f64,
 }

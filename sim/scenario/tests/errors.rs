@@ -37,6 +37,18 @@ name = "tunnel"
 when = { time_s = 12.0 }
 gnss = { outage_s = 3.0 }
 
+[road]
+roughness = "b"
+
+[wind]
+speed_mps = 6.0
+from_deg = -90.0
+
+[[event]]
+name = "squall"
+when = { station_m = 100.0 }
+gust = { speed_mps = 9.0, from_deg = 90.0, rise_s = 0.5, for_s = 3.0 }
+
 [[event]]
 when = { after = "tunnel", delay_s = 5 }
 driver = { hold_wheel_deg = 30.0, torque_nm = 6.0, for_s = 1.0 }
@@ -129,7 +141,7 @@ fn a_misspelt_key_is_told_with_its_place_and_the_nearest_name() {
     let error = wrong(&GOOD.replace("lateral_error_max_m", "lateral_eror_max_m"));
     assert_eq!(
         error.to_string(),
-        "a.toml:40:1: unknown key `lateral_eror_max_m` in [pass]; did you mean `lateral_error_max_m`?"
+        "a.toml:52:1: unknown key `lateral_eror_max_m` in [pass]; did you mean `lateral_error_max_m`?"
     );
 }
 
@@ -170,6 +182,43 @@ fn wrong_values_are_told_with_what_was_expected() {
     changed("vehicle = \"lincoln_mkz\"", "vehicle = \"../etc\"", &["name of a folder in vehicles/"]);
     changed("[[0.0, 0.0], [30.0, 8.0],", "[[0.0, 0.0], [30.0],", &["an array of 2 values", "an array of 1"]);
     changed("outage_s = 3.0", "outage_s = \"3 s\"", &["`event.gnss.outage_s`", "the string \"3 s\""]);
+}
+
+#[test]
+fn wrong_roads_and_winds_are_told() {
+    changed(
+        "roughness = \"b\"",
+        "roughness = \"gravel\"",
+        &["`road.roughness` cannot be \"gravel\"", "one of: a, b, c"],
+    );
+    changed("roughness = \"b\"", "roughness = 0.1", &["`road.roughness`", "from 0 to 0.002048", "got 0.1"]);
+    changed("roughness = \"b\"", "roughness = true", &["one of \"a\", \"b\", \"c\" or a finite number"]);
+    changed("roughness = \"b\"", "", &["missing key `roughness` in [road]"]);
+    changed("roughness = \"b\"", "rough = \"b\"", &["unknown key `rough`", "expected one of: roughness"]);
+    changed("speed_mps = 6.0", "speed_mps = -6.0", &["`wind.speed_mps`", "from 0 to 60", "got -6.0"]);
+    changed("from_deg = -90.0", "from_deg = 400", &["`wind.from_deg`", "from -360 to 360"]);
+    changed("from_deg = -90.0", "", &["missing key `from_deg` in [wind]"]);
+    changed("from_deg = -90.0", "from_deg = 1\nturbulence_mps = nan", &["`wind.turbulence_mps`", "got nan"]);
+    changed("from_deg = -90.0", "from_deg = 1\nturbulence_length_m = 0", &["from 1 to 1000", "got 0"]);
+    changed(
+        "speed_mps = 9.0, from",
+        "speed_mps = 0, from",
+        &["`event.gust.speed_mps`", "above 0 and at most 60"],
+    );
+    changed("rise_s = 0.5", "rise_s = 1.6", &["`gust.rise_s`", "at most half of `for_s`", "1.6 of 3 s"]);
+    changed("rise_s = 0.5, for_s = 3.0", "rise_s = 0.5", &["missing key `for_s` in [event.gust]"]);
+    changed("gust = { speed_mps = 9.0", "pad = \"stop\"\ngust = { speed_mps = 9.0", &["`gust` and `pad`"]);
+}
+
+#[test]
+fn a_roughness_may_be_a_class_or_a_number_and_a_gust_may_have_no_hold() {
+    let by_number = parse(&GOOD.replace("roughness = \"b\"", "roughness = 64e-6"), "a.toml").unwrap();
+    let by_class = parse(GOOD, "a.toml").unwrap();
+    let density = |scenario: &Scenario| scenario.road.unwrap().roughness.density_m3();
+    assert_eq!(density(&by_number), density(&by_class));
+    assert_eq!(by_class.wind.unwrap().turbulence_mps, 0.0);
+    parse(&GOOD.replace("rise_s = 0.5, ", ""), "a.toml").unwrap();
+    parse(&GOOD.replace("rise_s = 0.5", "rise_s = 0.0"), "a.toml").unwrap();
 }
 
 #[test]

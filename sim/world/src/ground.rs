@@ -14,12 +14,15 @@
 //! of the surroundings. With δ the distance to a road and z its edge height, the height is the mean of all
 //! such z and of the plane, weighted by ((w − δ)/(w δ))² and 4/w² (Franke and Little's modification of
 //! Shepard's weights): continuous with its slope, equal to the edge at δ = 0 and to the plane from δ = w on.
+//!
+//! **Roughness** is added to all of this, on the road and beside it.
 
 use std::sync::Arc;
 
 use crate::curve::{Cubic, Foot, Profile, SPIRAL_PIECE_TURN_RAD, SpiralPiece};
 use crate::error::{MapError, Source};
 use crate::opendrive::Road;
+use crate::roughness::Roughness;
 use crate::surface::{Ground, SurfacePoint};
 
 /// Largest accepted reference line length of all roads together, m.
@@ -67,11 +70,16 @@ pub struct RoadPosition {
 #[derive(Clone, Debug)]
 pub struct MapGround {
     surface: Arc<Surface>,
+    roughness: Option<Arc<Roughness>>,
 }
 
 impl MapGround {
     pub(crate) fn new(surface: Arc<Surface>) -> MapGround {
-        MapGround { surface }
+        MapGround { surface, roughness: None }
+    }
+
+    pub(crate) fn with_roughness(self, roughness: Option<Roughness>) -> MapGround {
+        MapGround { roughness: roughness.map(Arc::new), ..self }
     }
 
     pub(crate) fn into_surface(self) -> Arc<Surface> {
@@ -81,7 +89,14 @@ impl MapGround {
     /// The ground below `(x_m, y_m)`.
     #[inline]
     pub fn at(&self, x_m: f64, y_m: f64) -> SurfacePoint {
-        self.surface.at(x_m, y_m)
+        let (mut height_m, mut gradient, friction) = self.surface.at(x_m, y_m);
+        if let Some(roughness) = &self.roughness {
+            let (bump_m, slope) = roughness.at(x_m, y_m);
+            height_m += bump_m;
+            gradient = [gradient[0] + slope[0], gradient[1] + slope[1]];
+        }
+        let up = 1.0 / (1.0 + gradient[0] * gradient[0] + gradient[1] * gradient[1]).sqrt();
+        SurfacePoint { height_m, normal: [-gradient[0] * up, -gradient[1] * up, up], friction }
     }
 
     /// The road and lane below `(x_m, y_m)`, or `None` off road.
@@ -93,7 +108,7 @@ impl MapGround {
 impl Ground for MapGround {
     #[inline]
     fn surface(&mut self, _wheel: usize, x_m: f64, y_m: f64) -> SurfacePoint {
-        self.surface.at(x_m, y_m)
+        self.at(x_m, y_m)
     }
 }
 
@@ -342,19 +357,17 @@ impl Surface {
         spare
     }
 
-    /// Height, normal and friction at a point.
+    /// Height, its gradient, and friction at a point.
     #[inline]
-    pub fn at(&self, x: f64, y: f64) -> SurfacePoint {
+    pub fn at(&self, x: f64, y: f64) -> (f64, [f64; 2], f64) {
         let near = self.grid.near(x, y);
-        let (height_m, gradient, friction) = match self.locate(near, x, y) {
+        match self.locate(near, x, y) {
             Some((piece, foot, bank, _, strip)) => {
                 let (height, gradient) = piece.height(&foot, &bank);
                 (height, gradient, strip.friction)
             }
             None => self.beside(near, x, y),
-        };
-        let up = 1.0 / (1.0 + gradient[0] * gradient[0] + gradient[1] * gradient[1]).sqrt();
-        SurfacePoint { height_m, normal: [-gradient[0] * up, -gradient[1] * up, up], friction }
+        }
     }
 
     /// Road, station, offset and lane at a point.

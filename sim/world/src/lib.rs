@@ -1,10 +1,10 @@
-//! The map, the road surface under a wheel, and the contact world.
+//! The map, the road surface under a wheel, the wind, and the contact world.
 //!
 //! World frame: local ENU at the map's anchor (x east, y north, z up, metres, f64).
 //!
 //! A [`Map`] is read from a `map.toml` ([`MapFile`]) and an OpenDRIVE file ([`parse_opendrive`]); nothing
-//! here opens files. [`Map::ground`] answers what a wheel stands on, [`Map::path`] gives the named paths,
-//! [`ContactWorld`] resolves the car's collisions with the map's barriers.
+//! here opens files. [`Map::rough_ground`] answers what a wheel stands on, [`Map::path`] gives the named paths,
+//! [`ContactWorld`] resolves the car's collisions with the map's barriers, [`Wind`] blows.
 
 mod contact;
 mod curve;
@@ -13,7 +13,9 @@ mod ground;
 mod map;
 mod opendrive;
 mod path;
+mod roughness;
 mod surface;
+mod wind;
 mod xml;
 
 pub use contact::{ContactWorld, Hull, HullMotion, Impact};
@@ -24,4 +26,6 @@ pub use map::{
     AnchorTable, Barrier, BarrierTable, Map, MapFile, NamedPath, PathTable, SegmentTable, SurfaceTable,
 };
 pub use opendrive::{Lane, LaneSection, Road, RoadLink, RoadNetwork, RoadPose, parse_opendrive};
+pub use roughness::{Roughness, RoughnessClass, RoughnessLevel};
 pub use surface::{FlatGround, Ground, SurfacePoint};
+pub use wind::{Gust, Wind, WindParams};

@@ -13,6 +13,7 @@ use crate::error::{MapError, Source};
 use crate::ground::{MapGround, Surface, Surroundings};
 use crate::opendrive::{Road, parse_opendrive};
 use crate::path::{self, Stretch};
+use crate::roughness::{Roughness, RoughnessLevel};
 
 /// Largest accepted map file, bytes.
 const MAX_TOML_BYTES: usize = 4 << 20;
@@ -80,11 +81,20 @@ pub struct SurfaceTable {
     /// distance between a curve's inner edge and its centre.
     #[serde(deserialize_with = "shoulder")]
     pub shoulder_m: f64,
+    /// How rough the ground is, on the roads and beside them. Left out: smooth. A scenario may say otherwise;
+    /// its seed says which bumps it is.
+    pub roughness: RoughnessLevel,
 }
 
 impl Default for SurfaceTable {
     fn default() -> SurfaceTable {
-        SurfaceTable { friction: 1.0, off_road_friction: 0.6, off_road_height_m: 0.0, shoulder_m: 10.0 }
+        SurfaceTable {
+            friction: 1.0,
+            off_road_friction: 0.6,
+            off_road_height_m: 0.0,
+            shoulder_m: 10.0,
+            roughness: RoughnessLevel::Density(0.0),
+        }
     }
 }
 
@@ -183,6 +193,7 @@ pub struct Map {
     anchor: Option<Geodetic>,
     roads: Vec<Road>,
     surface: Arc<Surface>,
+    roughness: RoughnessLevel,
     barriers: Vec<Barrier>,
     paths: Vec<NamedPath>,
 }
@@ -261,6 +272,7 @@ impl Map {
             anchor,
             roads,
             surface: ground.into_surface(),
+            roughness: file.surface.roughness,
             barriers,
             paths,
         })
@@ -268,7 +280,7 @@ impl Map {
 
     /// An endless level plane at the anchor's height.
     pub fn plane(anchor: Geodetic, friction: f64) -> Map {
-        let SurfaceTable { off_road_height_m, shoulder_m, .. } = SurfaceTable::default();
+        let SurfaceTable { off_road_height_m, shoulder_m, roughness, .. } = SurfaceTable::default();
         let around = Surroundings { friction, off_road_friction: friction, off_road_height_m, shoulder_m };
         Map {
             file: "plane".to_string(),
@@ -277,6 +289,7 @@ impl Map {
             anchor: Some(anchor),
             roads: Vec::new(),
             surface: Arc::new(plane(around)),
+            roughness,
             barriers: Vec::new(),
             paths: Vec::new(),
         }
@@ -317,9 +330,17 @@ impl Map {
         &self.paths
     }
 
-    /// The ground.
+    /// The ground as it was designed, without roughness: what paths and barriers lie on.
     pub fn ground(&self) -> MapGround {
         MapGround::new(self.surface.clone())
+    }
+
+    /// The ground as it is driven on: with the roughness given, or else the map's. The same `seed` gives the
+    /// same bumps. Making them takes some ten milliseconds; a smooth ground costs nothing.
+    pub fn rough_ground(&self, roughness: Option<RoughnessLevel>, seed: u64) -> MapGround {
+        let density_m3 = roughness.unwrap_or(self.roughness).density_m3();
+        let roughness = (density_m3 > 0.0).then(|| Roughness::new(density_m3, seed));
+        self.ground().with_roughness(roughness)
     }
 
     /// The points of a named path: every 0.25 m in curves, 0.5 m elsewhere, with exact heading, curvature
