@@ -109,6 +109,53 @@ fn commands_reach_the_wheels_only_through_the_bus() {
     assert!(largest(&cut_off, |sample| sample.plant.throttle_pct) < 15.2, "the released pedal");
 }
 
+/// Lateral way to the left of a car that coasts east, m.
+fn drifted(samples: &[TraceSample]) -> f64 {
+    let y = |sample: &TraceSample| sample.sample.truth.position_m[1];
+    y(samples.last().unwrap()) - y(&samples[0])
+}
+
+#[test]
+fn a_gust_blows_when_the_event_says_and_pushes_the_car_off_its_way() {
+    let gust = "[[event]]\nwhen = { time_s = 1.0 }\n\
+                gust = { speed_mps = 25.0, from_deg = 90.0, rise_s = 0.5, for_s = 3.0 }\n";
+    let (samples, outcome) = run(&coasting(6.0, gust));
+    assert_eq!(time_of(&outcome, "gust"), 1.0);
+    let north = |time_s: f64| at(&samples, time_s).wind_mps[1];
+    assert_eq!([north(0.5), north(1.0), north(4.0), north(5.0)], [0.0; 4]);
+    assert!(
+        (north(1.25) + 12.5).abs() < 0.1 && (north(2.5) + 25.0).abs() < 1e-9,
+        "{} {}",
+        north(1.25),
+        north(2.5)
+    );
+    let (calm, _) = run(&coasting(6.0, ""));
+    assert!(calm.iter().all(|sample| sample.wind_mps == [0.0; 2]));
+    let (blown_m, calm_m) = (drifted(&samples), drifted(&calm));
+    assert!(calm_m.abs() < 0.01 && (-3.0..-0.2).contains(&blown_m), "{blown_m} {calm_m}");
+}
+
+#[test]
+fn wind_and_bumps_belong_to_the_seed_and_to_nothing_else() {
+    let wild = "[road]\nroughness = \"c\"\n[wind]\nspeed_mps = 8.0\nfrom_deg = 45.0\nturbulence_mps = 2.0\n";
+    let scenario = coasting(4.0, wild);
+    let [first, again, other] = [1, 1, 2].map(|seed| run_with(&scenario, Some(seed)));
+    assert_eq!(first.1.truth_hash, again.1.truth_hash);
+    assert_ne!(first.1.truth_hash, other.1.truth_hash);
+    // Noise of the sensors does not move a car without a stack: without road and wind the seed is not seen.
+    let plain = coasting(4.0, "");
+    assert_eq!(run_with(&plain, Some(1)).1.truth_hash, run_with(&plain, Some(2)).1.truth_hash);
+    // A calm and a smooth road written down are the same as none.
+    let written = coasting(4.0, "[road]\nroughness = 0\n[wind]\nspeed_mps = 0\nfrom_deg = 45.0\n");
+    assert_eq!(run(&plain).1.truth_hash, run(&written).1.truth_hash);
+    let height = |samples: &[TraceSample]| {
+        let heights = samples.iter().map(|sample| sample.sample.truth.position_m[2].abs());
+        heights.fold(0.0, f64::max)
+    };
+    assert!((0.005..0.2).contains(&height(&first.0)), "{}", height(&first.0));
+    assert!(height(&run(&plain).0) < 0.005);
+}
+
 #[test]
 fn the_operator_engages_the_stack_within_half_a_second_and_the_car_waits_on_its_brake() {
     let (samples, outcome) = run(&circle(2.0, ""));

@@ -5,6 +5,7 @@
 //! z up); world frame local ENU. The step allocates nothing; its transcendental functions are those of
 //! `libm` and polynomials of its own, so a trajectory has the same bits on every machine.
 
+mod aero;
 mod brakes;
 pub mod calibration;
 mod delay;

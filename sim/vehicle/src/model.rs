@@ -16,6 +16,7 @@
 //! Integration: velocity Verlet with the velocities of the forces predicted, so of second order with one
 //! evaluation of the forces a step; attitude by the exponential map.
 
+use crate::aero::Aero;
 use crate::brakes::Brakes;
 use crate::frame::Attitude;
 use crate::interface::{ActuatorDemand, Gear, PlantReport, SteeringDemand};
@@ -104,9 +105,7 @@ pub struct VehicleModel {
     steering: Steering,
     brakes: Brakes,
     powertrain: Powertrain,
-    /// ½ ρ C_d A.
-    drag: f64,
-    drag_point: Vector3<f64>,
+    aero: Aero,
     /// Rear-axle centre on the ground, from C.
     rear_axle: Vector3<f64>,
     wheelbase_m: f64,
@@ -171,8 +170,7 @@ impl VehicleModel {
             steering: Steering::new(&params.steering, params.front.track_m, wheelbase, dt_s),
             brakes: Brakes::new(&params.brakes, params.tyre.rolling_radius_m, dt_s),
             powertrain: Powertrain::new(&params.powertrain, params.tyre.rolling_radius_m, dt_s),
-            drag: 0.5 * params.aero.air_density_kgpm3 * params.aero.drag_area_m2,
-            drag_point: Vector3::new(0.0, 0.0, params.aero.centre_height_m - c.cg_height_m),
+            aero: Aero::new(&params.aero, c),
             rear_axle: Vector3::new(-to_rear, 0.0, -c.cg_height_m),
             wheelbase_m: wheelbase,
         }
@@ -361,10 +359,9 @@ impl VehicleModel {
 
         // Air.
         let wind = to_body * Vector3::from(environment.wind_mps);
-        let airspeed = velocity - wind;
-        let drag = airspeed * (-self.drag * airspeed.norm());
-        force += drag;
-        torque += self.drag_point.cross(&drag);
+        let (air_force, air_torque) = self.aero.forces(&(velocity - wind), &rate);
+        force += air_force;
+        torque += air_torque;
 
         // Sprung body: weight and the terms of rotation.
         let bias = rate.cross(&rate.cross(&self.sprung_cg));

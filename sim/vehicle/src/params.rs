@@ -37,7 +37,7 @@ pub struct VehicleParams {
     pub brakes: BrakeParams,
     /// Drive.
     pub powertrain: PowertrainParams,
-    /// Air drag.
+    /// Air.
     pub aero: AeroParams,
     /// Outline of the body for collisions and for the score.
     pub hull: HullParams,
@@ -471,7 +471,7 @@ pub struct BrakeParams {
     pub parking_torque_nm: f64,
 }
 
-/// Air drag.
+/// Air.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AeroParams {
@@ -481,6 +481,23 @@ pub struct AeroParams {
     pub air_density_kgpm3: f64,
     /// Height at which the drag acts, m.
     pub centre_height_m: f64,
+    /// Side area: slope of the side-force coefficient over the flow angle times the frontal area, dC_Y/dβ·A,
+    /// m²/rad. Left out: the drag area.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub side_area_m2: Option<f64>,
+    /// Height at which the side force acts, m. Left out: that of the drag.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub side_centre_height_m: Option<f64>,
+    /// How far ahead of the centre of mass the side force of a flow from ahead acts, m; negative behind. It
+    /// moves to the centre of mass as the flow turns to the side.
+    #[serde(default)]
+    pub side_centre_ahead_m: f64,
+    /// Lift area of the front axle, C_LF·A, m²; negative presses down.
+    #[serde(default)]
+    pub front_lift_area_m2: f64,
+    /// Lift area of the rear axle, C_LR·A, m²; negative presses down.
+    #[serde(default)]
+    pub rear_lift_area_m2: f64,
 }
 
 /// Outline of the body, from the rear-axle centre.
@@ -612,6 +629,11 @@ impl VehicleParams {
         check.within("aero.drag_area_m2", self.aero.drag_area_m2, 0.0, 20.0);
         check.within("aero.air_density_kgpm3", self.aero.air_density_kgpm3, 0.0, 2.0);
         check.within("aero.centre_height_m", self.aero.centre_height_m, 0.0, 5.0);
+        check.within("aero.side_area_m2", self.aero.side_area_m2.unwrap_or(0.0), 0.0, 100.0);
+        check.within("aero.side_centre_height_m", self.aero.side_centre_height_m.unwrap_or(0.0), 0.0, 5.0);
+        check.within("aero.side_centre_ahead_m", self.aero.side_centre_ahead_m, -5.0, 5.0);
+        check.within("aero.front_lift_area_m2", self.aero.front_lift_area_m2, -10.0, 10.0);
+        check.within("aero.rear_lift_area_m2", self.aero.rear_lift_area_m2, -10.0, 10.0);
         let h = &self.hull;
         check.within("hull.front_m", h.front_m, 0.1, 20.0);
         check.within("hull.rear_m", h.rear_m, 0.1, 20.0);

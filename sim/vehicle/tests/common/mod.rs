@@ -33,9 +33,9 @@ pub fn power_split(p: &mut VehicleParams) -> &mut PowerSplitParams {
     p.powertrain.power_split_mut().expect("a power-split drive")
 }
 
-/// No air drag, no rolling resistance.
+/// No air, no rolling resistance.
 pub fn without_losses(p: &mut VehicleParams) {
-    p.aero.drag_area_m2 = 0.0;
+    p.aero.air_density_kgpm3 = 0.0;
     p.tyre.rolling_resistance = 0.0;
 }
 
