@@ -132,7 +132,8 @@ fn a_gust_blows_when_the_event_says_and_pushes_the_car_off_its_way() {
     let (calm, _) = run(&coasting(6.0, ""));
     assert!(calm.iter().all(|sample| sample.wind_mps == [0.0; 2]));
     let (blown_m, calm_m) = (drifted(&samples), drifted(&calm));
-    assert!(calm_m.abs() < 0.01 && (-3.0..-0.2).contains(&blown_m), "{blown_m} {calm_m}");
+    // Nobody holds the wheel: caster lets the front axle give way.
+    assert!(calm_m.abs() < 0.01 && (-12.0..-2.0).contains(&blown_m), "{blown_m} {calm_m}");
 }
 
 #[test]
