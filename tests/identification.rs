@@ -128,9 +128,8 @@ fn solve(mut a: Vec<Vec<f64>>, mut b: Vec<f64>) -> Vec<f64> {
         b.swap(column, pivot);
         for row in column + 1..n {
             let factor = a[row][column] / a[column][column];
-            for k in column..n {
-                a[row][k] -= factor * a[column][k];
-            }
+            let above = a[column].clone();
+            a[row].iter_mut().zip(above).for_each(|(value, above)| *value -= factor * above);
             b[row] -= factor * b[column];
         }
     }
@@ -165,8 +164,11 @@ fn least_squares(residuals: &dyn Fn(&[f64]) -> Vec<f64>, start: &[f64], steps: &
     x
 }
 
+/// Says of an instant, s, whether an estimate may use it.
+type Kept<'a> = &'a dyn Fn(f64) -> bool;
+
 /// An estimate and its standard error by leaving out one block of the drive at a time.
-fn jackknife(estimate: &dyn Fn(&dyn Fn(f64) -> bool) -> Vec<f64>) -> Vec<[f64; 2]> {
+fn jackknife(estimate: impl Fn(Kept) -> Vec<f64>) -> Vec<[f64; 2]> {
     let whole = estimate(&|_| true);
     let blocks = ((ROLLING_S[1] - ROLLING_S[0]) / BLOCK_S).ceil() as usize;
     let left_out: Vec<Vec<f64>> =
@@ -192,7 +194,7 @@ fn single_track(drive: &Drive, understeer_deg_per_g: Option<f64>) -> Vec<[f64; 2
         .iter()
         .map(|t| [*t, at(&drive.time_s, &drive.speed_mps, *t), drive.slope(&drive.heading_rad, *t)])
         .collect();
-    jackknife(&|kept| {
+    jackknife(|kept| {
         let residuals = |x: &[f64]| -> Vec<f64> {
             let k_deg_per_g = understeer_deg_per_g.unwrap_or_else(|| x[3]);
             let k = k_deg_per_g.to_radians() / 9.81;
@@ -365,5 +367,41 @@ fn the_drive_tells_the_sum_of_a_pedals_delays() {
         assert!((found[0] - 0.1).abs() < 0.03, "{name}: a delay of 0.1 s was found as {found:?}");
         let whole = sum_s + later[0];
         assert!((0.0..0.7).contains(&whole), "{name}: {whole}");
+    }
+}
+
+#[test]
+fn the_pedal_map_and_the_drive_disagree_by_less_than_a_third_of_a_metre_per_second_squared() {
+    let Some((real, _)) = recorded() else { return };
+    let story = Story::new("identification_map");
+    let model = modelled(&story, &real, RATIO, preset(RATIO));
+    println!(
+        "time s        speed m/s     throttle %   brake %   mean acceleration of the model, fitted to the map, - car m/s²"
+    );
+    let stretches = [
+        [0.5, 2.5],
+        [2.5, 4.0],
+        [4.0, 5.5],
+        [5.5, 8.0],
+        [8.5, 9.5],
+        [11.0, 13.4],
+        [13.9, 15.0],
+        [15.0, 17.0],
+        [17.0, 18.5],
+    ];
+    for [from_s, to_s] in stretches {
+        let times: Vec<f64> =
+            (0..).map(|i| from_s + f64::from(i) * STEP_S).take_while(|t| *t < to_s).collect();
+        let mean = |drive: &Drive, values: &[f64]| {
+            times.iter().map(|t| at(&drive.time_s, values, *t)).sum::<f64>() / times.len() as f64
+        };
+        let off = mean(&model, &model.acceleration_mps2) - mean(&real, &real.acceleration_mps2);
+        println!(
+            "{from_s:4.1} to {to_s:4.1}  {:8.2} {:14.1} {:10.1} {off:10.2}",
+            mean(&real, &real.speed_mps),
+            mean(&real, &real.throttle_pct),
+            mean(&real, &real.brake_pct)
+        );
+        assert!(off.abs() < 0.35, "{off}");
     }
 }
