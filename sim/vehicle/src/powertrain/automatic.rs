@@ -49,6 +49,10 @@ const OPENING_BAND_RPS: f64 = 5.0;
 const KEPT_SHARE: f64 = 0.5;
 /// Share of the shift time after which the lower gear pulls the engine up, if it is still not there.
 const PATIENCE_SHARE: f64 = 0.7;
+/// A downshift with the pedal of the upshift before it, within this, is hunting (on a hill): the next upshift waits
+/// for another pedal or for so many times its speed.
+const HUNTING_PCT: f64 = 5.0;
+const HUNTING_RELUCTANCE: f64 = 1.3;
 /// Share of the engine's limit at which a direction is still engaged.
 const ENGAGE_LIMIT_SHARE: f64 = 0.95;
 
@@ -176,6 +180,9 @@ pub(crate) struct AutomaticState {
     twist_rad: f64,
     gearing: Gearing,
     since_shift_s: f64,
+    /// Pedal at the last upshift, and at the downshift that took it back, %.
+    upshift_pct: f64,
+    hunting_pct: Option<f64>,
     lockup: LockUp,
     lockup_nm: f64,
     /// Torque into the gears, Nm.
@@ -326,6 +333,8 @@ impl Automatic {
             twist_rad: 0.0,
             gearing: if gear == 0 { Gearing::Open } else { Gearing::Engaged(gear) },
             since_shift_s: self.least_hold_s,
+            upshift_pct: pedal_pct,
+            hunting_pct: None,
             lockup: if locked { LockUp::Locked } else { LockUp::Open },
             lockup_nm: if locked { self.lockup_capacity_nm } else { 0.0 },
             input_nm: turbine_nm,
@@ -382,7 +391,17 @@ impl Automatic {
             }
             Gearing::Engaged(gear) if gear > 0 && state.since_shift_s >= self.least_hold_s => {
                 let at = gear.unsigned_abs().into();
-                let wanted = self.schedule.wanted(&state.lines, at, low, speed_mps, state.output_rps) as i8;
+                if state.hunting_pct.is_some_and(|pct| (state.pedal_pct - pct).abs() > HUNTING_PCT) {
+                    state.hunting_pct = None;
+                }
+                let reluctance = if state.hunting_pct.is_some() { HUNTING_RELUCTANCE } else { 1.0 };
+                let motion = [speed_mps, state.output_rps];
+                let wanted = self.schedule.wanted(&state.lines, at, low, reluctance, motion) as i8;
+                if wanted > gear {
+                    state.upshift_pct = state.pedal_pct;
+                } else if wanted < gear && (state.pedal_pct - state.upshift_pct).abs() < HUNTING_PCT {
+                    state.hunting_pct = Some(state.pedal_pct);
+                }
                 if wanted != gear {
                     self.start_shift(state, gear, wanted);
                 }

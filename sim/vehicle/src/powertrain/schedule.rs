@@ -44,19 +44,19 @@ impl Schedule {
     }
 
     /// The gear wanted at `speed_mps` with the differential turning at `output_rps`, coming from `gear` (from 1).
-    /// Up by one gear at a time, down by as many as the pedal asks for.
+    /// Up by one gear at a time and `reluctance` times later, down by as many as the pedal asks for.
     pub(crate) fn wanted(
         &self,
         lines: &ShiftLines,
         gear: usize,
         low: bool,
-        speed_mps: f64,
-        output_rps: f64,
+        reluctance: f64,
+        [speed_mps, output_rps]: [f64; 2],
     ) -> usize {
         let top = self.overall.len();
         let limit = |gear: usize, share: f64| self.overall[gear - 1] * output_rps > share * self.limit_rps;
         let mut wanted = gear;
-        if gear < top && speed_mps > lines.up_mps[gear - 1] {
+        if gear < top && speed_mps > reluctance * lines.up_mps[gear - 1] {
             wanted = gear + 1;
         } else {
             while wanted > 1 && speed_mps < lines.down_mps[wanted - 2] {
@@ -78,7 +78,7 @@ impl Schedule {
     /// The gear to start with at a speed: the lowest that wants no upshift.
     pub(crate) fn first(&self, lines: &ShiftLines, low: bool, speed_mps: f64, output_rps: f64) -> usize {
         (1..self.overall.len())
-            .find(|gear| self.wanted(lines, *gear, low, speed_mps, output_rps) <= *gear)
+            .find(|gear| self.wanted(lines, *gear, low, 1.0, [speed_mps, output_rps]) <= *gear)
             .unwrap_or(self.overall.len())
     }
 }
