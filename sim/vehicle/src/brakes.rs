@@ -1,6 +1,7 @@
 //! Service brakes with dead time and lag, antilock control, parking brake.
 
 use crate::delay::DelayLine;
+use crate::lanes::F4;
 use crate::params::BrakeParams;
 use crate::table::Table;
 
@@ -137,9 +138,9 @@ impl Brakes {
         state.abs_active = state.valve.iter().any(|valve| *valve < 1.0);
     }
 
-    /// Largest torque the service brake of `wheel` can hold now, Nm.
-    pub(crate) fn torque_nm(&self, state: &BrakeState, wheel: usize) -> f64 {
-        state.valve[wheel] * self.share[wheel] * state.force_n * self.rolling_radius_m
+    /// Largest torque that the service brake of each wheel can hold now, Nm.
+    pub(crate) fn torque_nm(&self, state: &BrakeState) -> F4 {
+        F4(state.valve) * F4(self.share) * (state.force_n * self.rolling_radius_m)
     }
 }
 

@@ -74,10 +74,11 @@ impl Attitude {
             y * cosine + w * v.y + z * v.x - x * v.z,
             z * cosine + w * v.z + x * v.y - y * v.x,
         ];
-        let norm =
-            (turned[0] * turned[0] + turned[1] * turned[1] + turned[2] * turned[2] + turned[3] * turned[3])
-                .sqrt();
-        Attitude(turned.map(|component| component / norm))
+        // A unit quaternion but for rounding: one Newton step towards 1/|q| is exact.
+        let square =
+            turned[0] * turned[0] + turned[1] * turned[1] + turned[2] * turned[2] + turned[3] * turned[3];
+        let scale = 1.5 - 0.5 * square;
+        Attitude(turned.map(|component| component * scale))
     }
 }
 

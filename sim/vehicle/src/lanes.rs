@@ -4,6 +4,7 @@
 //! The functions are polynomials of this file (additions, multiplications, one division), so they give
 //! the same bits on every machine, as `libm` would, at a third of its cost.
 
+use nalgebra::{Matrix3, Vector3};
 use std::f64::consts::{FRAC_PI_2, FRAC_PI_4, PI};
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
@@ -85,6 +86,26 @@ impl F4 {
     #[inline(always)]
     pub(crate) fn splat(x: f64) -> F4 {
         F4([x; 4])
+    }
+
+    /// One number of each of four things.
+    #[inline(always)]
+    pub(crate) fn gather<T>(four: &[T; 4], of: impl Fn(&T) -> f64) -> F4 {
+        F4([of(&four[0]), of(&four[1]), of(&four[2]), of(&four[3])])
+    }
+
+    /// The sum, by axles: mirror images have the same one.
+    #[inline(always)]
+    pub(crate) fn sum(self) -> f64 {
+        let a = self.0;
+        (a[0] + a[1]) + (a[2] + a[3])
+    }
+
+    /// The value of the other wheel of the axle.
+    #[inline(always)]
+    pub(crate) fn other_side(self) -> F4 {
+        let a = self.0;
+        F4([a[1], a[0], a[3], a[2]])
     }
 
     #[inline(always)]
@@ -171,6 +192,96 @@ impl F4 {
     #[inline(always)]
     pub(crate) fn sin_2_atan(self) -> F4 {
         2.0 * self / (1.0 + self * self)
+    }
+}
+
+/// One vector per wheel.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct V4 {
+    pub(crate) x: F4,
+    pub(crate) y: F4,
+    pub(crate) z: F4,
+}
+
+impl Add for V4 {
+    type Output = V4;
+    #[inline(always)]
+    fn add(self, other: V4) -> V4 {
+        V4 { x: self.x + other.x, y: self.y + other.y, z: self.z + other.z }
+    }
+}
+
+impl Sub for V4 {
+    type Output = V4;
+    #[inline(always)]
+    fn sub(self, other: V4) -> V4 {
+        V4 { x: self.x - other.x, y: self.y - other.y, z: self.z - other.z }
+    }
+}
+
+impl V4 {
+    #[inline(always)]
+    pub(crate) fn splat(v: &Vector3<f64>) -> V4 {
+        V4 { x: F4::splat(v.x), y: F4::splat(v.y), z: F4::splat(v.z) }
+    }
+
+    /// The vector of one wheel.
+    pub(crate) fn wheel(&self, i: usize) -> Vector3<f64> {
+        Vector3::new(self.x.0[i], self.y.0[i], self.z.0[i])
+    }
+
+    #[inline(always)]
+    pub(crate) fn dot(&self, other: &V4) -> F4 {
+        self.x * other.x + self.y * other.y + self.z * other.z
+    }
+
+    #[inline(always)]
+    pub(crate) fn cross(&self, other: &V4) -> V4 {
+        V4 {
+            x: self.y * other.z - self.z * other.y,
+            y: self.z * other.x - self.x * other.z,
+            z: self.x * other.y - self.y * other.x,
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn scaled(&self, by: F4) -> V4 {
+        V4 { x: self.x * by, y: self.y * by, z: self.z * by }
+    }
+
+    /// ω × r.
+    #[inline(always)]
+    pub(crate) fn spun(&self, rate: &Vector3<f64>) -> V4 {
+        V4 {
+            x: rate.y * self.z - rate.z * self.y,
+            y: rate.z * self.x - rate.x * self.z,
+            z: rate.x * self.y - rate.y * self.x,
+        }
+    }
+
+    /// ω × (ω × r) = ω (ω·r) − ω² r.
+    #[inline(always)]
+    pub(crate) fn centripetal(&self, rate: &Vector3<f64>) -> V4 {
+        let along = rate.x * self.x + rate.y * self.y + rate.z * self.z;
+        let square = rate.norm_squared();
+        V4 {
+            x: rate.x * along - square * self.x,
+            y: rate.y * along - square * self.y,
+            z: rate.z * along - square * self.z,
+        }
+    }
+
+    /// R r.
+    #[inline(always)]
+    pub(crate) fn turned(&self, rotation: &Matrix3<f64>) -> V4 {
+        let row =
+            |i: usize| rotation[(i, 0)] * self.x + rotation[(i, 1)] * self.y + rotation[(i, 2)] * self.z;
+        V4 { x: row(0), y: row(1), z: row(2) }
+    }
+
+    #[inline(always)]
+    pub(crate) fn sum(&self) -> Vector3<f64> {
+        Vector3::new(self.x.sum(), self.y.sum(), self.z.sum())
     }
 }
 

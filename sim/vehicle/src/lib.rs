@@ -20,6 +20,7 @@ mod steering;
 mod table;
 mod tir;
 mod tyre;
+mod wheels;
 
 pub use frame::Attitude;
 pub use interface::{ActuatorDemand, Gear, PlantReport, SteeringDemand};

@@ -21,11 +21,12 @@ use crate::brakes::Brakes;
 use crate::frame::Attitude;
 use crate::interface::{ActuatorDemand, Gear, PlantReport, SteeringDemand};
 use crate::lanes::F4;
-use crate::params::{AxleParams, TyreParams, VehicleParams};
+use crate::params::{TyreParams, VehicleParams};
 use crate::powertrain::{Driveline, Powertrain};
 use crate::state::{CornerState, VehicleState};
 use crate::steering::Steering;
-use crate::tyre::{Motion4, Treads4, TyreForces, Tyres};
+use crate::tyre::{Treads4, Tyres};
+use crate::wheels::Wheels;
 use nalgebra::{Matrix3, Matrix6, Vector3, Vector6};
 use skidpad_world::Ground;
 
@@ -33,8 +34,6 @@ use skidpad_world::Ground;
 const DESIGN_GRAVITY_MPS2: f64 = 9.80665;
 /// Steps that let the body come to rest on uneven ground before a run.
 const SETTLE_STEPS: usize = 4000;
-/// Index of the first rear corner.
-const REAR: usize = 2;
 
 /// What surrounds the car.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -62,34 +61,6 @@ pub struct PointMotion {
     pub acceleration_mps2: Vector3<f64>,
 }
 
-/// One corner's constants.
-#[derive(Clone, Debug)]
-struct Corner {
-    /// Hub in the design position, from C.
-    hub: Vector3<f64>,
-    axle: AxleParams,
-    /// Spring force in the design position, N.
-    preload_n: f64,
-    /// Vertical link force per lateral tyre force: −(roll-centre height)/(lateral position).
-    lateral_link: f64,
-    /// Vertical link force per longitudinal tyre force.
-    long_link: f64,
-    /// Camber in the design position (top to the right is positive), rad, and its change with travel, rad/m.
-    camber: [f64; 2],
-    /// Steer of the wheel in the design position (left is positive), rad, its change with travel, rad/m, with
-    /// lateral force, rad/N, and with aligning moment, rad/Nm.
-    steer: [f64; 4],
-}
-
-/// Where one wheel touches the ground, body frame.
-#[derive(Clone, Copy)]
-struct Contact {
-    patch: Vector3<f64>,
-    normal: Vector3<f64>,
-    ahead: Vector3<f64>,
-    left: Vector3<f64>,
-}
-
 /// The constant model of one car at one step size.
 #[derive(Clone, Debug)]
 pub struct VehicleModel {
@@ -99,7 +70,7 @@ pub struct VehicleModel {
     sprung_cg: Vector3<f64>,
     sprung_inertia: Matrix3<f64>,
     inverse_mass: Matrix6<f64>,
-    corners: [Corner; 4],
+    wheels: Wheels,
     tyre: TyreParams,
     tyres: Tyres,
     steering: Steering,
@@ -118,45 +89,16 @@ impl VehicleModel {
     pub fn new(params: &VehicleParams, dt_s: f64) -> Self {
         let c = &params.chassis;
         let wheelbase = c.wheelbase_m;
-        let to_front = c.cg_behind_front_axle_m;
-        let to_rear = wheelbase - to_front;
-        let corners: [Corner; 4] = std::array::from_fn(|i| {
-            let (axle, x, load) = if i < REAR {
-                (&params.front, to_front, to_rear / wheelbase)
-            } else {
-                (&params.rear, -to_rear, to_front / wheelbase)
-            };
-            let y = if i % 2 == 0 { 0.5 * axle.track_m } else { -0.5 * axle.track_m };
-            let axle = at_the_wheel(axle);
-            let load_n = 0.5 * load * c.mass_kg * DESIGN_GRAVITY_MPS2;
-            let hub_height = params.tyre.unloaded_radius_m - load_n / params.tyre.vertical_stiffness_npm;
-            // Camber (top outward) and toe (inward) mirror from side to side.
-            let outward = -y.signum();
-            Corner {
-                camber: [axle.camber_deg, axle.camber_gain_degpm].map(|value| outward * value.to_radians()),
-                steer: [
-                    outward * axle.toe_in_deg.to_radians(),
-                    outward * axle.toe_in_gain_degpm.to_radians(),
-                    1e-3 * axle.lateral_force_steer_degpkn.to_radians(),
-                    1e-3 * axle.aligning_moment_steer_degpknm.to_radians(),
-                ],
-                hub: Vector3::new(x, y, hub_height - c.cg_height_m),
-                preload_n: load_n - axle.unsprung_mass_kg * DESIGN_GRAVITY_MPS2,
-                lateral_link: -axle.roll_centre_height_m / y,
-                long_link: if i < REAR { -axle.side_view_tan } else { axle.side_view_tan },
-                axle,
-            }
-        });
-        let unsprung: f64 = corners.iter().map(|corner| corner.axle.unsprung_mass_kg).sum();
-        let sprung_mass_kg = c.mass_kg - unsprung;
-        let moment: Vector3<f64> = corners.iter().map(|k| k.hub * k.axle.unsprung_mass_kg).sum();
-        let sprung_cg = -moment / sprung_mass_kg;
+        let to_rear = wheelbase - c.cg_behind_front_axle_m;
+        let wheels = Wheels::new(params, DESIGN_GRAVITY_MPS2);
+        let sprung_mass_kg = c.mass_kg - wheels.mass.sum();
+        let sprung_cg = -wheels.hub.scaled(wheels.mass).sum() / sprung_mass_kg;
         let [xx, yy, zz] = c.sprung_inertia_kgm2;
         let xz = c.sprung_inertia_xz_kgm2;
         let sprung_inertia = Matrix3::new(xx, 0.0, -xz, 0.0, yy, 0.0, -xz, 0.0, zz);
         let front_scale = params.front.cornering_stiffness_scale;
         let rear_scale = params.rear.cornering_stiffness_scale;
-        let mass = mass_matrix(sprung_mass_kg, &sprung_cg, &sprung_inertia, &corners);
+        let mass = mass_matrix(sprung_mass_kg, &sprung_cg, &sprung_inertia, &wheels);
         VehicleModel {
             dt_s,
             mass_kg: c.mass_kg,
@@ -164,7 +106,7 @@ impl VehicleModel {
             sprung_cg,
             sprung_inertia,
             inverse_mass: mass.try_inverse().expect("a mass matrix is positive definite"),
-            corners,
+            wheels,
             tyre: params.tyre.clone(),
             tyres: Tyres::new(&params.tyre, [front_scale, front_scale, rear_scale, rear_scale]),
             steering: Steering::new(&params.steering, params.front.track_m, wheelbase, dt_s),
@@ -189,8 +131,8 @@ impl VehicleModel {
     /// Moments of inertia of the whole car about its centre of mass, kg m², wheels included.
     pub fn inertia_kgm2(&self) -> Matrix3<f64> {
         let mut total = self.sprung_inertia + parallel_axis(self.sprung_mass_kg, &self.sprung_cg);
-        for corner in &self.corners {
-            total += parallel_axis(corner.axle.unsprung_mass_kg, &corner.hub);
+        for i in 0..4 {
+            total += parallel_axis(self.wheels.mass.0[i], &self.wheels.hub.wheel(i));
         }
         total
     }
@@ -253,8 +195,9 @@ impl VehicleModel {
             state.powertrain =
                 self.powertrain.settled(demand.throttle_pct, demand.brake_pct, demand.gear, speed_mps);
         }
+        let brake_torque_nm = self.brakes.torque_nm(&state.brakes);
         for (i, corner) in state.corners.iter_mut().enumerate() {
-            corner.brake_torque_nm = self.brakes.torque_nm(&state.brakes, i);
+            corner.brake_torque_nm = brake_torque_nm.0[i];
         }
         state
     }
@@ -295,8 +238,8 @@ impl VehicleModel {
             let heights = self.ground_heights(ground, &state);
             let slope_x = 0.5 * (heights[0] + heights[1] - heights[2] - heights[3]) / self.wheelbase_m;
             let slope_y = 0.5
-                * ((heights[0] - heights[1]) / (self.corners[0].hub.y - self.corners[1].hub.y)
-                    + (heights[2] - heights[3]) / (self.corners[2].hub.y - self.corners[3].hub.y));
+                * ((heights[0] - heights[1]) / (self.wheels.hub.y.0[0] - self.wheels.hub.y.0[1])
+                    + (heights[2] - heights[3]) / (self.wheels.hub.y.0[2] - self.wheels.hub.y.0[3]));
             state.attitude =
                 Attitude::from_yaw_pitch_roll(heading_rad, -libm::atan(slope_x), libm::atan(slope_y));
             height = 0.5 * (heights[2] + heights[3]);
@@ -311,7 +254,7 @@ impl VehicleModel {
     fn ground_heights(&self, ground: &mut impl Ground, state: &VehicleState) -> [f64; 4] {
         let rotation = state.attitude.matrix();
         std::array::from_fn(|i| {
-            let hub = state.position_m + rotation * self.corners[i].hub;
+            let hub = state.position_m + rotation * self.wheels.hub.wheel(i);
             ground.surface(i, hub.x, hub.y).height_m
         })
     }
@@ -369,76 +312,64 @@ impl VehicleModel {
         force += sprung;
         torque += self.sprung_cg.cross(&sprung) - rate.cross(&(self.sprung_inertia * rate));
 
-        let (contacts, motion) = self.touch(state, ground, &rotation, &velocity);
+        // Wheels and tyres.
+        let linkage = self.steering.road_wheels(state.steering.rack_rad);
+        let contacts = self.wheels.touch(
+            &state.corners,
+            ground,
+            &state.position_m,
+            &rotation,
+            [&velocity, &rate],
+            linkage,
+        );
+        let motion = &contacts.motion;
         let mut treads = Treads4::of(&state.corners);
-        let (tyres, [kappa, tan_alpha]) = self.tyres.advance(&mut treads, &motion, dt);
+        let (tyres, [kappa, tan_alpha]) = self.tyres.advance(&mut treads, motion, dt);
+        let pull = self.wheels.pull(&state.corners, &contacts, &tyres, &gravity, &rate);
+        force += pull.force;
+        torque += pull.torque;
 
-        let bars = [
-            self.corners[0].axle.anti_roll_npm * (state.corners[0].travel_m - state.corners[1].travel_m),
-            self.corners[REAR].axle.anti_roll_npm * (state.corners[2].travel_m - state.corners[3].travel_m),
-        ];
+        // Wheel spin: drive against tyre, then brake and rolling resistance, which only ever slow.
+        let inertia = self.tyre.spin_inertia_kgm2;
         let drive_nm = 0.5 * state.powertrain.force_n() * radius;
         let park_nm = if state.gear == Gear::Park { self.powertrain.pawl_torque_nm } else { 0.0 };
         let hand_nm = if state.parking_brake { self.brakes.parking_torque_nm } else { 0.0 };
+        let brake = self.brakes.torque_nm(&state.brakes);
+        let held = brake
+            + (self.tyre.rolling_resistance * radius) * motion.load_n
+            + F4([park_nm, park_nm, hand_nm, hand_nm]);
+        let driven = F4([drive_nm, drive_nm, 0.0, 0.0]) - radius * tyres.fx_n;
+        let before = F4::gather(&state.corners, |corner| corner.spin_rps);
+        let free = before + driven * (dt / inertia);
+        let left_over = free.abs() - held * (dt / inertia);
+        let spin = left_over.above(0.0, left_over.copysign(free), F4::ZERO);
+        let spin_reaction_nm = inertia / dt * (spin - before).sum();
+        let momentum_nms = inertia * spin.sum();
 
-        // Vertical acceleration of each wheel without the body's share.
-        let mut lift = [0.0; 4];
-        let (mut spin_reaction_nm, mut momentum_nms) = (0.0, 0.0);
-        for i in 0..4 {
-            let corner = &self.corners[i];
-            let contact = &contacts[i];
-            let now = &mut state.corners[i];
-            let front = i < REAR;
-            let mass = corner.axle.unsprung_mass_kg;
-            let load = motion.load_n.0[i];
-            let tyre = TyreForces { fx_n: tyres.fx_n.0[i], fy_n: tyres.fy_n.0[i], mz_nm: tyres.mz_nm.0[i] };
-
-            // Wheel spin: drive against tyre, then brake and rolling resistance, which only ever slow.
-            let brake = self.brakes.torque_nm(&state.brakes, i);
-            let held =
-                brake + self.tyre.rolling_resistance * load * radius + if front { park_nm } else { hand_nm };
-            let driven = if front { drive_nm } else { 0.0 } - tyre.fx_n * radius;
-            let free = now.spin_rps + dt * driven / self.tyre.spin_inertia_kgm2;
-            let stopping = dt * held / self.tyre.spin_inertia_kgm2;
-            let spin = if free.abs() <= stopping { 0.0 } else { free - stopping * free.signum() };
-            spin_reaction_nm += self.tyre.spin_inertia_kgm2 * (spin - now.spin_rps) / dt;
-            momentum_nms += self.tyre.spin_inertia_kgm2 * spin;
-            now.spin_rps = spin;
-            now.angle_rad += dt * spin;
-
-            // Suspension.
-            let spring = self.spring_force(corner, now) + if i % 2 == 0 { bars[i / 2] } else { -bars[i / 2] };
-            let tyre_force = contact.ahead * tyre.fx_n + contact.left * tyre.fy_n + contact.normal * load;
-            let link = corner.lateral_link * tyre_force.y + corner.long_link * tyre_force.x;
-
-            // On the body: horizontal tyre force at the patch, vertical suspension force at the hub, the
-            // wheel's own weight and rotation terms in x and y.
-            let horizontal = Vector3::new(tyre_force.x, tyre_force.y, 0.0);
-            let coriolis = rate.cross(&Vector3::new(0.0, 0.0, 2.0 * now.travel_rate_mps));
-            let bias = rate.cross(&rate.cross(&corner.hub)) + coriolis;
-            let carried = Vector3::new(gravity.x - bias.x, gravity.y - bias.y, 0.0) * mass;
-            let vertical = Vector3::new(0.0, 0.0, spring + link);
-            force += horizontal + carried + vertical;
-            torque += contact.patch.cross(&horizontal)
-                + corner.hub.cross(&(carried + vertical))
-                + contact.normal * tyre.mz_nm;
-            lift[i] = (tyre_force.z - spring - link) / mass + gravity.z - bias.z;
-
+        for (i, now) in state.corners.iter_mut().enumerate() {
+            now.spin_rps = spin.0[i];
+            now.angle_rad += dt * spin.0[i];
             now.tyre = treads.wheel(i);
             now.forces_before = now.forces;
-            now.forces = tyre;
-            now.load_n = load;
+            now.forces = tyres.wheel(i);
+            now.load_n = motion.load_n.0[i];
             now.friction = motion.friction.0[i];
             now.slip_ratio = kappa.0[i];
             now.slip_tangent = tan_alpha.0[i];
-            now.brake_torque_nm = brake;
+            now.brake_torque_nm = brake.0[i];
+            now.steer_rad = contacts.steer_rad.0[i];
         }
         torque.y -= spin_reaction_nm;
         // The wheels' angular momentum along the axles turns with the body: −ω × (h e_y).
         torque.x += rate.z * momentum_nms;
         torque.z -= rate.x * momentum_nms;
-        let rolling = state.corners.map(|corner| corner.spin_rps * radius);
-        self.brakes.control_slip(&mut state.brakes, &motion.vx_mps.0, [&motion.rolling_mps.0, &rolling], dt);
+        let rolling = spin * radius;
+        self.brakes.control_slip(
+            &mut state.brakes,
+            &motion.vx_mps.0,
+            [&motion.rolling_mps.0, &rolling.0],
+            dt,
+        );
 
         // Solve, and put the new accelerations in the place of the old ones that the prediction used.
         let load = Vector6::new(force.x, force.y, force.z, torque.x, torque.y, torque.z);
@@ -446,11 +377,12 @@ impl VehicleModel {
         let acceleration = Vector3::new(solved[0], solved[1], solved[2]);
         let angular = Vector3::new(solved[3], solved[4], solved[5]);
         let half = 0.5 * dt;
-        for ((corner, now), lift) in self.corners.iter().zip(&mut state.corners).zip(lift) {
-            // e_z · (a + α × ρ_i)
-            let body = acceleration.z + angular.x * corner.hub.y - angular.y * corner.hub.x;
-            now.travel_rate_mps += half * (lift - body - now.travel_acceleration_mps2);
-            now.travel_acceleration_mps2 = lift - body;
+        // e_z · (a + α × ρ_i)
+        let body = acceleration.z + angular.x * self.wheels.hub.y - angular.y * self.wheels.hub.x;
+        let travelling = pull.lift - body;
+        for (now, travelling) in state.corners.iter_mut().zip(travelling.0) {
+            now.travel_rate_mps += half * (travelling - now.travel_acceleration_mps2);
+            now.travel_acceleration_mps2 = travelling;
         }
         let acceleration = rotation * acceleration;
         state.velocity_mps += (acceleration - state.acceleration_mps2) * half;
@@ -478,78 +410,6 @@ impl VehicleModel {
         }
     }
 
-    /// Puts every wheel on the ground: the contact's axes, the load on it and its motion.
-    fn touch(
-        &self,
-        state: &mut VehicleState,
-        ground: &mut impl Ground,
-        rotation: &Matrix3<f64>,
-        velocity: &Vector3<f64>,
-    ) -> ([Contact; 4], Motion4) {
-        let to_body = rotation.transpose();
-        let rate = state.rate_rps;
-        let (left_steer, right_steer) = self.steering.road_wheels(state.steering.rack_rad);
-        let linkage = [left_steer, right_steer, 0.0, 0.0];
-        let mut camber = [0.0; 4];
-        for (i, (corner, now)) in self.corners.iter().zip(&mut state.corners).enumerate() {
-            // Compliance answers to the forces of this step, which the last two foretell.
-            let [toe, with_travel, with_force, with_moment] = corner.steer;
-            now.steer_rad = linkage[i]
-                + toe
-                + with_travel * now.travel_m
-                + with_force * (2.0 * now.forces.fy_n - now.forces_before.fy_n)
-                + with_moment * (2.0 * now.forces.mz_nm - now.forces_before.mz_nm);
-            camber[i] = corner.camber[0] + corner.camber[1] * now.travel_m;
-        }
-        let steer = F4(state.corners.map(|corner| corner.steer_rad));
-        let (sine, cosine) = (steer.sin(), steer.cos());
-
-        let mut contacts = [Contact {
-            patch: Vector3::zeros(),
-            normal: Vector3::zeros(),
-            ahead: Vector3::zeros(),
-            left: Vector3::zeros(),
-        }; 4];
-        let [mut load, mut vx, mut vy, mut rolling, mut inclination, mut friction] = [[0.0; 4]; 6];
-        for i in 0..4 {
-            let now = &state.corners[i];
-            let hub = self.corners[i].hub + Vector3::new(0.0, 0.0, now.travel_m);
-            let hub_world = state.position_m + rotation * hub;
-            let surface = ground.surface(i, hub_world.x, hub_world.y);
-            let normal = to_body * Vector3::from(surface.normal);
-            let distance = (hub_world.z - surface.height_m) * surface.normal[2];
-            let deflection = self.tyre.unloaded_radius_m - distance;
-            let hub_velocity = velocity + rate.cross(&hub) + Vector3::new(0.0, 0.0, now.travel_rate_mps);
-            if deflection > 0.0 {
-                let closing = -hub_velocity.dot(&normal);
-                let elastic = self.tyre.vertical_stiffness_npm * deflection;
-                load[i] = (elastic + self.tyre.vertical_damping_nspm * closing).max(0.0);
-            }
-
-            // Camber is small: its cosine is one within the accuracy of the model.
-            let axis = Vector3::new(-sine.0[i], cosine.0[i], camber[i]);
-            let ahead = axis.cross(&normal).normalize();
-            let left = normal.cross(&ahead);
-            let patch = hub - normal * distance;
-            let patch_velocity = hub_velocity - rate.cross(&(normal * distance));
-            vx[i] = patch_velocity.dot(&ahead);
-            vy[i] = patch_velocity.dot(&left);
-            rolling[i] = now.spin_rps * self.tyre.rolling_radius_m;
-            inclination[i] = axis.dot(&normal);
-            friction[i] = surface.friction;
-            contacts[i] = Contact { patch, normal, ahead, left };
-        }
-        let motion = Motion4 {
-            load_n: F4(load),
-            vx_mps: F4(vx),
-            vy_mps: F4(vy),
-            rolling_mps: F4(rolling),
-            camber_rad: F4(inclination),
-            friction: F4(friction),
-        };
-        (contacts, motion)
-    }
-
     fn advance_actuators(&self, state: &mut VehicleState, demand: &ActuatorDemand) {
         let [left, right, ..] = &state.corners;
         let aligning = left.forces.mz_nm + right.forces.mz_nm;
@@ -567,22 +427,6 @@ impl VehicleModel {
         );
         state.gear = demand.gear;
         state.parking_brake = demand.parking_brake;
-    }
-
-    /// Spring, damper and stops, N, positive pushing the body up.
-    fn spring_force(&self, corner: &Corner, now: &CornerState) -> f64 {
-        let axle = &corner.axle;
-        let rate = now.travel_rate_mps;
-        let damping = if rate > 0.0 { axle.damper_bump_nspm } else { axle.damper_rebound_nspm };
-        let beyond = rate - rate.clamp(-axle.damper_knee_mps, axle.damper_knee_mps);
-        let damper = damping * (rate - (1.0 - axle.damper_fast_share) * beyond);
-        let mut force = corner.preload_n + axle.spring_npm * now.travel_m + damper;
-        if now.travel_m > axle.bump_travel_m {
-            force += axle.stop_npm * (now.travel_m - axle.bump_travel_m);
-        } else if now.travel_m < -axle.rebound_travel_m {
-            force += axle.stop_npm * (now.travel_m + axle.rebound_travel_m);
-        }
-        force
     }
 
     /// Motion of the rear-axle centre on the ground plane, the vehicle's reference point.
@@ -642,19 +486,6 @@ impl VehicleModel {
     }
 }
 
-/// Spring and damper as they act at the wheel: displacement and force both go through the motion ratio.
-fn at_the_wheel(axle: &AxleParams) -> AxleParams {
-    let ratio = axle.motion_ratio;
-    AxleParams {
-        spring_npm: axle.spring_npm * ratio * ratio,
-        damper_bump_nspm: axle.damper_bump_nspm * ratio * ratio,
-        damper_rebound_nspm: axle.damper_rebound_nspm * ratio * ratio,
-        damper_knee_mps: axle.damper_knee_mps / ratio,
-        motion_ratio: 1.0,
-        ..axle.clone()
-    }
-}
-
 fn skew(v: &Vector3<f64>) -> Matrix3<f64> {
     Matrix3::new(0.0, -v.z, v.y, v.z, 0.0, -v.x, -v.y, v.x, 0.0)
 }
@@ -669,7 +500,7 @@ fn mass_matrix(
     sprung_mass: f64,
     sprung_cg: &Vector3<f64>,
     sprung_inertia: &Matrix3<f64>,
-    corners: &[Corner; 4],
+    wheels: &Wheels,
 ) -> Matrix6<f64> {
     let mut mass = Matrix6::zeros();
     // A mass m at ρ that follows the body along the directions of P contributes
@@ -685,8 +516,8 @@ fn mass_matrix(
         }
     };
     add(sprung_mass, sprung_cg, Matrix3::identity());
-    for corner in corners {
-        add(corner.axle.unsprung_mass_kg, &corner.hub, Matrix3::from_diagonal(&Vector3::new(1.0, 1.0, 0.0)));
+    for i in 0..4 {
+        add(wheels.mass.0[i], &wheels.hub.wheel(i), Matrix3::from_diagonal(&Vector3::new(1.0, 1.0, 0.0)));
     }
     let mut rotational = mass.fixed_view_mut::<3, 3>(3, 3);
     rotational += sprung_inertia;

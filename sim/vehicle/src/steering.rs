@@ -2,6 +2,7 @@
 
 use crate::delay::DelayLine;
 use crate::interface::SteeringDemand;
+use crate::lanes::F4;
 use crate::params::SteeringParams;
 
 /// Constants of the steering, angles in rad.
@@ -135,16 +136,13 @@ impl Steering {
         }
     }
 
-    /// Road-wheel angles (left, right), rad, positive left.
+    /// Road-wheel angles, rad, positive left.
     ///
     /// tan δ_i = tan δ / (1 ∓ a·tan δ) with a = Ackermann share · track / (2·wheelbase).
-    pub(crate) fn road_wheels(&self, rack_rad: f64) -> (f64, f64) {
-        let mean = rack_rad / self.ratio;
-        if mean == 0.0 {
-            return (0.0, 0.0);
-        }
-        let tangent = libm::tan(mean);
+    pub(crate) fn road_wheels(&self, rack_rad: f64) -> F4 {
+        let mean = F4::splat(rack_rad / self.ratio);
+        let tangent = mean.sin() / mean.cos();
         let share = self.toe_out_gain * tangent;
-        (libm::atan(tangent / (1.0 - share)), libm::atan(tangent / (1.0 + share)))
+        (tangent * F4([1.0, 1.0, 0.0, 0.0]) / (1.0 + share * F4([-1.0, 1.0, 0.0, 0.0]))).atan()
     }
 }

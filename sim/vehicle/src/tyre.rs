@@ -64,15 +64,22 @@ impl Treads4 {
     #[inline(always)]
     pub(crate) fn of(corners: &[CornerState; 4]) -> Treads4 {
         Treads4 {
-            long_m: F4([0, 1, 2, 3].map(|i: usize| corners[i].tyre.long_m)),
-            lat_m: F4([0, 1, 2, 3].map(|i: usize| corners[i].tyre.lat_m)),
-            lat_mps: F4([0, 1, 2, 3].map(|i: usize| corners[i].tyre.lat_mps)),
+            long_m: F4::gather(corners, |corner| corner.tyre.long_m),
+            lat_m: F4::gather(corners, |corner| corner.tyre.lat_m),
+            lat_mps: F4::gather(corners, |corner| corner.tyre.lat_mps),
         }
     }
 
     #[inline(always)]
     pub(crate) fn wheel(&self, i: usize) -> TyreState {
         TyreState { long_m: self.long_m.0[i], lat_m: self.lat_m.0[i], lat_mps: self.lat_mps.0[i] }
+    }
+}
+
+impl Forces4 {
+    #[inline(always)]
+    pub(crate) fn wheel(&self, i: usize) -> TyreForces {
+        TyreForces { fx_n: self.fx_n.0[i], fy_n: self.fy_n.0[i], mz_nm: self.mz_nm.0[i] }
     }
 }
 
