@@ -4,6 +4,7 @@ use crate::delay::DelayLine;
 use crate::interface::SteeringDemand;
 use crate::lanes::F4;
 use crate::params::SteeringParams;
+use std::f64::consts::FRAC_PI_2;
 
 /// Constants of the steering, angles in rad.
 #[derive(Clone, Debug)]
@@ -140,9 +141,10 @@ impl Steering {
     ///
     /// tan δ_i = tan δ / (1 ∓ a·tan δ) with a = Ackermann share · track / (2·wheelbase).
     pub(crate) fn road_wheels(&self, rack_rad: f64) -> F4 {
-        let mean = F4::splat(rack_rad / self.ratio);
-        let tangent = mean.sin() / mean.cos();
+        let mean = rack_rad / self.ratio;
+        let [sine, cosine, ..] = F4([mean, FRAC_PI_2 - mean.abs(), 0.0, 0.0]).sin().0;
+        let tangent = sine / cosine;
         let share = self.toe_out_gain * tangent;
-        (tangent * F4([1.0, 1.0, 0.0, 0.0]) / (1.0 + share * F4([-1.0, 1.0, 0.0, 0.0]))).atan()
+        F4([tangent / (1.0 - share), tangent / (1.0 + share), 0.0, 0.0]).atan()
     }
 }

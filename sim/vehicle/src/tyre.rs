@@ -86,7 +86,7 @@ impl Forces4 {
 /// Slips of four wheels, and what they stand on.
 pub(crate) struct Slip4 {
     pub(crate) kappa: F4,
-    pub(crate) alpha_rad: F4,
+    pub(crate) tan_alpha: F4,
     pub(crate) camber_rad: F4,
     pub(crate) load_n: F4,
     pub(crate) friction: F4,
@@ -151,7 +151,7 @@ impl TyreParams {
         let tyres = Tyres::new(self, [stiffness_scale; 4]);
         let forces = tyres.steady_state(&Slip4 {
             kappa: F4::splat(kappa),
-            alpha_rad: F4::splat(alpha_rad),
+            tan_alpha: F4::splat(libm::tan(alpha_rad)),
             camber_rad: F4::splat(camber_rad),
             load_n: F4::splat(load_n),
             friction: F4::splat(friction),
@@ -191,7 +191,7 @@ impl Tyres {
         let load_ratio = load / p.nominal_load_n;
         let dfz = load_ratio - 1.0;
         let kappa = slip.kappa;
-        let alpha = slip.alpha_rad * SIDE;
+        let alpha = slip.tan_alpha.atan() * SIDE;
         let camber = slip.camber_rad * SIDE;
         let camber2 = camber * camber;
 
@@ -268,7 +268,7 @@ impl Tyres {
             et = ((p.qez1 + (p.qez2 + p.qez3 * dfz) * dfz) * (1.0 + (p.qez4 + p.qez5 * camber) * sign))
                 .min(one);
         }
-        let cos_alpha = alpha.cos();
+        let cos_alpha = slip.tan_alpha.cos_atan();
         let trail =
             dt * cosine_form(alpha_t, bt, p.qcz1, et, self.has_trail_curvature).max(F4::ZERO) * cos_alpha;
         let mut mz = -trail * (fy - svyk);
@@ -340,7 +340,7 @@ impl Tyres {
         let tan_alpha = lat / sy;
         let mut forces = self.steady_state(&Slip4 {
             kappa,
-            alpha_rad: tan_alpha.atan(),
+            tan_alpha,
             camber_rad: motion.camber_rad,
             load_n: motion.load_n,
             friction: motion.friction,
