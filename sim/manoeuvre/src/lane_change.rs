@@ -15,9 +15,10 @@ const OFFSET_M: f64 = 1.0;
 const RUN_UP_M: f64 = 15.0;
 /// The accelerator closes this far into the first section, m.
 const LIFT_M: f64 = 2.0;
-/// Search range of the entry speed, m/s, and its resolution.
+/// Search range of the entry speed, m/s; halved until it is this narrow, and then climbed in such steps.
 const SPEEDS_MPS: [f64; 2] = [45.0 * KPH, 95.0 * KPH];
-const RESOLUTION_MPS: f64 = 0.25 * KPH;
+const NARROW_MPS: f64 = 3.0 * KPH;
+const CLIMB_MPS: f64 = 0.5 * KPH;
 /// What a driver's arms can do: steering-wheel rate, rad/s (two turns a second), and lag, s.
 const ARM_RATE_RPS: f64 = 4.0 * PI;
 const ARM_LAG_S: f64 = 0.05;
@@ -55,6 +56,8 @@ struct Driver {
     preview_s: f64,
     /// Steers this much of what the kinematics ask for.
     gain: f64,
+    /// Steers against yaw in excess of what the curve asks for: road-wheel angle per yaw rate, s.
+    calm_s: f64,
     /// Begins to move out, and to move back, here along the track, m.
     out_m: f64,
     back_m: f64,
@@ -75,6 +78,7 @@ const NOVICES: [Driver; 3] = [
 const UNTAUGHT: Driver = Driver {
     preview_s: 0.45,
     gain: 1.6,
+    calm_s: 0.0,
     out_m: 9.0,
     back_m: 31.0,
     out_length_m: 17.0,
@@ -83,14 +87,15 @@ const UNTAUGHT: Driver = Driver {
     end_aim_m: 0.0,
 };
 /// Largest first change of each habit in the search for a better driver.
-const HABIT_STEPS: [f64; 8] = [0.10, 0.5, 2.0, 2.0, 3.0, 3.0, 0.2, 0.2];
+const HABIT_STEPS: [f64; 9] = [0.10, 0.5, 0.05, 2.0, 2.0, 3.0, 3.0, 0.2, 0.2];
 
 impl Driver {
     /// The habits with their bounds.
-    fn habits(&mut self) -> [(&mut f64, f64, f64); 8] {
+    fn habits(&mut self) -> [(&mut f64, f64, f64); 9] {
         [
             (&mut self.preview_s, 0.15, 1.2),
             (&mut self.gain, 0.3, 4.0),
+            (&mut self.calm_s, 0.0, 0.5),
             (&mut self.out_m, 0.0, 20.0),
             (&mut self.back_m, 20.0, 45.0),
             (&mut self.out_length_m, 4.0, 30.0),
@@ -130,20 +135,25 @@ pub(crate) fn run(subject: &Subject, found: &mut Findings) {
     let [mut clean_mps, mut hit_mps] = SPEEDS_MPS;
     let mut drivers: Vec<Driver> = NOVICES.to_vec();
     let mut best: Option<(Driver, Run)> = None;
-    while hit_mps - clean_mps > RESOLUTION_MPS {
-        let speed = 0.5 * (clean_mps + hit_mps);
-        let approach = Approach::new(subject, speed);
-        let pupils = SEEDS.iter().flat_map(|seed| drivers.iter().map(move |driver| (*driver, *seed)));
-        match pupils.into_iter().find_map(|(driver, seed)| practise(&approach, &track, driver, seed)) {
-            Some((driver, ended)) => {
-                clean_mps = speed;
-                // Who was clean at a lower speed tries first.
-                drivers.insert(0, driver);
-                drivers.truncate(NOVICES.len());
-                best = Some((driver, ended));
-            }
-            None => hit_mps = speed,
-        }
+    let mut attempt = |speed_mps: f64| {
+        let approach = Approach::new(subject, speed_mps);
+        let pupils: Vec<_> =
+            SEEDS.iter().flat_map(|seed| drivers.iter().map(move |driver| (*driver, *seed))).collect();
+        let found = pupils.into_iter().find_map(|(driver, seed)| practise(&approach, &track, driver, seed));
+        let Some((driver, ended)) = found else { return false };
+        // Who was clean at a lower speed tries first.
+        drivers.insert(0, driver);
+        drivers.truncate(NOVICES.len());
+        best = Some((driver, ended));
+        true
+    };
+    while hit_mps - clean_mps > NARROW_MPS {
+        let speed_mps = 0.5 * (clean_mps + hit_mps);
+        *(if attempt(speed_mps) { &mut clean_mps } else { &mut hit_mps }) = speed_mps;
+    }
+    // Near the limit a driver learns best from a little less.
+    while attempt(clean_mps + CLIMB_MPS) {
+        clean_mps += CLIMB_MPS;
     }
     found.value("clean_speed_kmh", best.as_ref().map_or(f64::NAN, |(_, run)| run.entry_mps / KPH));
     found.value("clean_exit_speed_kmh", best.as_ref().map_or(f64::NAN, |(_, run)| run.exit_mps / KPH));
@@ -309,7 +319,9 @@ impl<'a> Approach<'a> {
         let (x, y) = (s.x_m + ahead_m * libm::cos(course), s.y_m + ahead_m * libm::sin(course));
         let error_m = driver.target_m(track, x) - y;
         let curvature = 2.0 * error_m / (ahead_m * ahead_m);
-        let wheel_rad = self.ratio * libm::atan(driver.gain * self.wheelbase_m * curvature);
+        let excess_rps = s.yaw_rate_rps - s.speed_mps * curvature;
+        let road_rad = libm::atan(driver.gain * self.wheelbase_m * curvature) - driver.calm_s * excess_rps;
+        let wheel_rad = self.ratio * road_rad;
         wheel_rad.clamp(-self.most_rad, self.most_rad)
     }
 }
