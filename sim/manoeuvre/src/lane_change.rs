@@ -327,7 +327,7 @@ impl<'a> Approach<'a> {
 }
 
 /// Tries of a driver at one speed.
-const TRIES: u32 = 200;
+const TRIES: u32 = 100;
 /// Each driver practises so often from the start, with other luck: a search can end in a corner.
 const SEEDS: [u64; 2] = [0x9E37_79B9_7F4A_7C15, 0xD1B5_4A32_D192_ED03];
 
