@@ -76,7 +76,10 @@ messages! {
     BrakeInfoReport = "BrakeInfoReport" {
         request: "BrakeTorqueRequest", stationary: "Stationary", actual: "BrakeTorqueActual",
         parking_brake: "ParkingBrake", wheel_torque: "WheelTorque", acceleration: "AccelerationOverGround",
+        hill_status: "HillStartStatus", hill_mode: "HillStartMode",
         abs_active: "AbsActive", abs_enabled: "AbsEnabled",
+        stability_active: "StabilityActive", stability_enabled: "StabilityEnabled",
+        traction_active: "TractionActive", traction_enabled: "TractionEnabled",
     }
     ThrottleInfoReport = "ThrottleInfoReport" {
         engine_speed: "EngineSpeed", pedal: "AcceleratorPedal", rate: "AcceleratorPedalRate",

@@ -279,9 +279,15 @@ fn brake_info(m: &BrakeInfoReport, plant: &PlantReport, acceleration_mps2: f64) 
     m.stationary.set(data, plant.stationary);
     // Off or on: the plant's parking brake knows no transition.
     m.parking_brake.set_raw(data, if plant.parking_brake { 2 } else { 0 });
-    // The car has ABS; hill start assist, stability and traction control are not modelled and read off.
+    m.hill_status.set_raw(data, plant.hill_start as i64);
+    // Off or automatic: the driver has no switch for it.
+    m.hill_mode.set_raw(data, i64::from(plant.hill_start_enabled));
     m.abs_active.set(data, plant.abs_active);
-    m.abs_enabled.set(data, true);
+    m.abs_enabled.set(data, plant.abs_enabled);
+    m.stability_active.set(data, plant.stability_active);
+    m.stability_enabled.set(data, plant.stability_enabled);
+    m.traction_active.set(data, plant.traction_active);
+    m.traction_enabled.set(data, plant.traction_enabled);
     frame
 }
 

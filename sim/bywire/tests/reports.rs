@@ -6,6 +6,7 @@ use common::{Bench, near};
 use skidpad_bywire::{ByWireParams, Subsystem};
 use skidpad_can::{Bus, Frame, NodeId};
 use skidpad_kernel::SimTime;
+use skidpad_vehicle::HillStart;
 use std::collections::BTreeMap;
 
 /// A car in a left-hand bend, braking a little.
@@ -21,7 +22,12 @@ fn moving() -> Bench {
     plant.brake_torque_actual_nm = 796.0;
     plant.wheel_torque_nm = -120.0;
     plant.engine_rpm = 1500.25;
+    plant.abs_enabled = true;
     plant.abs_active = true;
+    plant.stability_enabled = true;
+    plant.traction_active = true;
+    plant.hill_start_enabled = true;
+    plant.hill_start = HillStart::SlowRelease;
     plant.stationary = false;
     bench
 }
@@ -48,6 +54,12 @@ fn reports_say_what_the_car_does() {
         ("BrakeInfoReport", "AccelerationOverGround", 0.0),
         ("BrakeInfoReport", "AbsActive", 1.0),
         ("BrakeInfoReport", "AbsEnabled", 1.0),
+        ("BrakeInfoReport", "StabilityActive", 0.0),
+        ("BrakeInfoReport", "StabilityEnabled", 1.0),
+        ("BrakeInfoReport", "TractionActive", 1.0),
+        ("BrakeInfoReport", "TractionEnabled", 0.0),
+        ("BrakeInfoReport", "HillStartStatus", 5.0),
+        ("BrakeInfoReport", "HillStartMode", 1.0),
         ("BrakeInfoReport", "Stationary", 0.0),
         ("BrakeInfoReport", "ParkingBrake", 0.0),
         ("ThrottleInfoReport", "EngineSpeed", 1500.25),

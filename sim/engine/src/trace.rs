@@ -81,6 +81,9 @@ columns! {
     "brake_torque_nm" 1 |t| t.plant.brake_torque_actual_nm;
     "drive_torque_nm" 1 |t| t.plant.wheel_torque_nm;
     "abs_active" 0 |t| f64::from(u8::from(t.plant.abs_active));
+    "stability_active" 0 |t| f64::from(u8::from(t.plant.stability_active));
+    "traction_active" 0 |t| f64::from(u8::from(t.plant.traction_active));
+    "hill_start" 0 |t| t.plant.hill_start as u8 as f64;
     "gear" 0 |t| t.plant.gear as u8 as f64;
     "wheel_spin_fl_rps" 4 |t| t.plant.wheel_spin_rps[0];
     "wheel_spin_fr_rps" 4 |t| t.plant.wheel_spin_rps[1];

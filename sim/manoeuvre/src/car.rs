@@ -1,8 +1,8 @@
 //! The car on the test ground, its steering robot and its cruise control.
 
 use skidpad_vehicle::{
-    ActuatorDemand, Environment, Gear, SteeringDemand, SteeringParams, VehicleModel, VehicleParams,
-    VehicleState,
+    ActuatorDemand, Environment, Gear, StabilityParams, SteeringDemand, SteeringParams, VehicleModel,
+    VehicleParams, VehicleState,
 };
 use skidpad_world::{Ground, SurfacePoint};
 
@@ -13,14 +13,22 @@ pub(crate) const G_MPS2: f64 = 9.80665;
 /// km/h in m/s.
 pub(crate) const KPH: f64 = 1.0 / 3.6;
 
-/// The vehicle under test: its parameters and its model.
+/// The vehicle under test: its parameters and its model. The driver aids are switched off, but for a manoeuvre
+/// that tests them.
 pub(crate) struct Subject {
     pub(crate) params: VehicleParams,
     pub(crate) model: VehicleModel,
 }
 
 impl Subject {
+    /// The car without stability control, traction control and hill-start assist.
     pub(crate) fn new(params: &VehicleParams) -> Subject {
+        let none = StabilityParams { esc: false, traction: false, hill_start: false, ..params.stability };
+        Subject::as_driven(&VehicleParams { stability: none, ..params.clone() })
+    }
+
+    /// The car with the driver aids that it has.
+    pub(crate) fn as_driven(params: &VehicleParams) -> Subject {
         Subject { params: params.clone(), model: VehicleModel::new(params, STEP_S) }
     }
 }

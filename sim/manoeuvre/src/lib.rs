@@ -7,7 +7,8 @@
 //! figures.
 //!
 //! The steering wheel is moved by a steering robot, as the standards demand: dead time and rate limit of the
-//! by-wire servo are no part of these figures. The car is mirror-symmetric, so one turning direction stands
+//! by-wire servo are no part of these figures. Driver aids are switched off, for the figures are the car's own;
+//! the sine with dwell, which tests the stability control, is driven with them and without. The car is mirror-symmetric, so one turning direction stands
 //! for both.
 
 mod car;
@@ -141,10 +142,11 @@ pub fn validate(params: &VehicleParams, own: &OwnRanges) -> Validation {
     step_steer::run(&subject, &handling, &mut found);
     frequency::run(&subject, &handling, &mut found);
     lane_change::run(&subject, &mut found);
-    sine_with_dwell::run(&subject, &handling, &mut found);
+    sine_with_dwell::run(&subject, &Subject::as_driven(params), &handling, &mut found);
     straight::run(&subject, &mut found);
     ride::run(&subject, &mut found);
-    Validation { figures: ranges::judge(&found.values, own), plots: found.plots }
+    let figures = ranges::judge(&found.values, own, params.stability.esc);
+    Validation { figures, plots: found.plots }
 }
 
 /// What the manoeuvres have found so far.

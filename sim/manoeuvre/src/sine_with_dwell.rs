@@ -31,23 +31,18 @@ const LAST_RAD: f64 = 270.0 / 180.0 * PI;
 /// From this amplitude on, in A, the car must move aside.
 const RESPONSIVE: f64 = 5.0;
 
-pub(crate) fn run(subject: &Subject, handling: &Handling, found: &mut Findings) {
+/// All runs of one car: amplitude, rad, and samples.
+type Runs = Vec<(f64, Vec<Sample>)>;
+
+/// `subject` is the car without driver aids, `as_driven` with those it has.
+pub(crate) fn run(subject: &Subject, as_driven: &Subject, handling: &Handling, found: &mut Findings) {
     let sis = slow_ramp(subject, SIS_RPS);
     let line = fit(sis.iter().map(|s| (s.ay_mps2, s.wheel_rad)), SIS_FIT_MPS2[0], SIS_FIT_MPS2[1]);
     let a_rad = line.map_or(f64::NAN, |line| line.at(0.3 * G_MPS2));
     found.value("sis_angle_deg", a_rad.to_degrees());
-    let mut runs: Vec<(f64, Vec<Sample>)> = Vec::new();
-    if a_rad.is_finite() && a_rad > 0.0 && handling.wheel_rad(0.3 * G_MPS2).is_some() {
-        // The car comes in at 80 km/h with the accelerator just closed.
-        let cruising = Car::cruising(subject, TEST_SPEED_MPS);
-        let last = (LAST * a_rad).max(LAST_RAD);
-        let mut amplitude = FIRST * a_rad;
-        while amplitude < last - 1e-9 {
-            runs.push((amplitude, drive(&cruising, amplitude)));
-            amplitude += STEP * a_rad;
-        }
-        runs.push((last, drive(&cruising, last)));
-    }
+    let can_be_done = a_rad.is_finite() && a_rad > 0.0 && handling.wheel_rad(0.3 * G_MPS2).is_some();
+    let all = |car: &Subject| if can_be_done { drive_all(car, a_rad) } else { Runs::new() };
+    let runs = all(as_driven);
     let largest =
         |of: &dyn Fn(&[Sample]) -> f64| runs.iter().map(|(_, samples)| of(samples)).fold(f64::NAN, f64::max);
     found.value("yaw_rate_ratio_1_00s_pct", largest(&|samples| yaw_ratio_pct(samples, CALM_S[0])));
@@ -58,13 +53,9 @@ pub(crate) fn run(subject: &Subject, handling: &Handling, found: &mut Findings) 
         .map(|(_, samples)| aside_m(samples))
         .fold(f64::NAN, f64::min);
     found.value("lateral_displacement_m", aside);
-    let stable = runs
-        .iter()
-        .take_while(|(_, samples)| {
-            yaw_ratio_pct(samples, CALM_S[0]) <= 35.0 && yaw_ratio_pct(samples, CALM_S[1]) <= 20.0
-        })
-        .last();
-    found.value("stable_amplitude_deg", stable.map_or(0.0, |(amplitude, _)| amplitude.to_degrees()));
+    found.value("stable_amplitude_deg", stable_deg(&runs));
+    let without = as_driven.params.stability.esc.then(|| all(subject));
+    found.value("stable_amplitude_without_esc_deg", stable_deg(without.as_ref().unwrap_or(&runs)));
 
     // One in three, and always the last.
     let shown = || runs.iter().rev().step_by(3).collect::<Vec<_>>().into_iter().rev();
@@ -76,13 +67,19 @@ pub(crate) fn run(subject: &Subject, handling: &Handling, found: &mut Findings) 
             })
             .collect::<Vec<_>>()
     };
+    let yaw_rate = |s: &Sample| s.yaw_rate_rps.to_degrees();
+    let mut yaw_rates = curves(yaw_rate);
+    if let Some((amplitude, samples)) = without.as_ref().and_then(|runs| runs.last()) {
+        let name = format!("{:.0}° without stability control", amplitude.to_degrees());
+        yaw_rates.push(series(name, Style::Dashed, samples.iter().map(|s| (s.time_s, yaw_rate(s)))));
+    }
     found.plots.push(Plot {
         manoeuvre: NAME,
         title: "Yaw rate by steering amplitude".into(),
         x_label: "time from the beginning of steering, s",
         y_label: "yaw rate, °/s",
         log_x: false,
-        series: curves(|s| s.yaw_rate_rps.to_degrees()),
+        series: yaw_rates,
     });
     found.plots.push(Plot {
         manoeuvre: NAME,
@@ -92,6 +89,30 @@ pub(crate) fn run(subject: &Subject, handling: &Handling, found: &mut Findings) 
         log_x: false,
         series: curves(|s| s.wheel_rad.to_degrees()),
     });
+}
+
+/// The series of runs with rising amplitude.
+fn drive_all(subject: &Subject, a_rad: f64) -> Runs {
+    // The car comes in at 80 km/h with the accelerator just closed.
+    let cruising = Car::cruising(subject, TEST_SPEED_MPS);
+    let last = (LAST * a_rad).max(LAST_RAD);
+    let mut runs = Runs::new();
+    let mut amplitude = FIRST * a_rad;
+    while amplitude < last - 1e-9 {
+        runs.push((amplitude, drive(&cruising, amplitude)));
+        amplitude += STEP * a_rad;
+    }
+    runs.push((last, drive(&cruising, last)));
+    runs
+}
+
+/// Largest amplitude up to which the yaw rate dies down as demanded, °; 0 if at none, NaN without runs.
+fn stable_deg(runs: &Runs) -> f64 {
+    let calm = |samples: &[Sample]| {
+        yaw_ratio_pct(samples, CALM_S[0]) <= 35.0 && yaw_ratio_pct(samples, CALM_S[1]) <= 20.0
+    };
+    let stable = runs.iter().take_while(|(_, samples)| calm(samples)).last();
+    if runs.is_empty() { f64::NAN } else { stable.map_or(0.0, |(amplitude, _)| amplitude.to_degrees()) }
 }
 
 /// Steering-wheel angle over the amplitude, `time_s` after the beginning of steering.

@@ -26,7 +26,9 @@ pub(crate) struct Brakes {
     dead_steps: usize,
     /// Share of the way to the demand that one step covers.
     lag_step: f64,
-    abs: bool,
+    /// Brake torque of each wheel at the largest force, Nm.
+    full_nm: [f64; 4],
+    pub(crate) abs: bool,
     abs_slip: f64,
     pub(crate) parking_torque_nm: f64,
     rolling_radius_m: f64,
@@ -44,14 +46,21 @@ pub(crate) struct BrakeState {
     /// Share of the pressure that the antilock valve lets through, per wheel.
     valve: [f64; 4],
     pub(crate) abs_active: bool,
+    /// Brake force that the hill-start assist keeps in, N.
+    pub(crate) hold_n: f64,
+    /// Share of the full brake torque that the pump of the stability control makes, per wheel.
+    pub(crate) pump: [f64; 4],
 }
 
 impl Brakes {
     pub(crate) fn new(params: &BrakeParams, rolling_radius_m: f64, dt_s: f64) -> Self {
         let (front, rear) = (0.5 * params.front_share, 0.5 * (1.0 - params.front_share));
+        let share = [front, front, rear, rear];
+        let full_n = params.force_by_pedal.iter().map(|row| row[1]).fold(0.0, f64::max);
         Brakes {
             force_by_pedal: Table::new(params.force_by_pedal.iter().copied()),
-            share: [front, front, rear, rear],
+            share,
+            full_nm: share.map(|share| share * full_n * rolling_radius_m),
             dead_steps: (params.dead_time_s / dt_s).round() as usize,
             lag_step: lag_step(params.lag_s, dt_s),
             abs: params.abs,
@@ -70,6 +79,8 @@ impl Brakes {
             force_n,
             valve: [1.0; 4],
             abs_active: false,
+            hold_n: 0.0,
+            pump: [0.0; 4],
         }
     }
 
@@ -138,9 +149,12 @@ impl Brakes {
         state.abs_active = state.valve.iter().any(|valve| *valve < 1.0);
     }
 
-    /// Largest torque that the service brake of each wheel can hold now, Nm.
+    /// Largest torque that the service brake of each wheel can hold now, Nm: by the foot or the hill-start assist,
+    /// or by the pump, whichever is more.
     pub(crate) fn torque_nm(&self, state: &BrakeState) -> F4 {
-        F4(state.valve) * F4(self.share) * (state.force_n * self.rolling_radius_m)
+        let force_n = state.force_n.max(state.hold_n);
+        let foot = F4(state.valve) * F4(self.share) * (force_n * self.rolling_radius_m);
+        foot.max(F4(state.pump) * F4(self.full_nm))
     }
 }
 

@@ -57,6 +57,24 @@ pub struct ActuatorDemand {
     pub parking_brake: bool,
 }
 
+/// What the hill-start assist is doing; the discriminants are the codes of the car's bus.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HillStart {
+    /// Nothing, or not fitted.
+    #[default]
+    Inactive = 0,
+    /// Standing with the brake pressed: the grade is being measured, or too small to hold on.
+    FindingGradient = 1,
+    /// Pressure caught while the driver's foot carries the grade itself.
+    ActivePressed = 2,
+    /// Holding: the foot has left the brake.
+    ActiveReleased = 3,
+    /// Letting go quickly: the drive carries the car, or it shall not be held any more.
+    FastRelease = 4,
+    /// Letting go slowly: the time is over.
+    SlowRelease = 5,
+}
+
 /// What the ECUs of the car can measure on the plant. Arrays are ordered FL, FR, RL, RR.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct PlantReport {
@@ -93,8 +111,22 @@ pub struct PlantReport {
     pub engine_rpm: f64,
     /// Parking brake applied.
     pub parking_brake: bool,
+    /// Antilock system fitted.
+    pub abs_enabled: bool,
     /// Any wheel under ABS control.
     pub abs_active: bool,
+    /// Electronic stability control fitted.
+    pub stability_enabled: bool,
+    /// Stability control brakes a wheel now.
+    pub stability_active: bool,
+    /// Traction control fitted.
+    pub traction_enabled: bool,
+    /// Traction control brakes a wheel or cuts the drive now.
+    pub traction_active: bool,
+    /// Hill-start assist fitted.
+    pub hill_start_enabled: bool,
+    /// What the hill-start assist does.
+    pub hill_start: HillStart,
     /// All wheels at rest.
     pub stationary: bool,
 }

@@ -10,11 +10,13 @@ mod brakes;
 pub mod calibration;
 mod delay;
 mod frame;
+mod hill_hold;
 mod interface;
 mod lanes;
 mod model;
 mod params;
 mod powertrain;
+mod stability;
 mod state;
 mod steering;
 mod table;
@@ -23,11 +25,11 @@ mod tyre;
 mod wheels;
 
 pub use frame::Attitude;
-pub use interface::{ActuatorDemand, Gear, PlantReport, SteeringDemand};
+pub use interface::{ActuatorDemand, Gear, HillStart, PlantReport, SteeringDemand};
 pub use model::{Environment, PointMotion, VehicleModel};
 pub use params::{
-    AeroParams, AxleParams, BrakeParams, ChassisParams, HullParams, ParamError, SteeringParams, TyreParams,
-    VehicleParams,
+    AeroParams, AxleParams, BrakeParams, ChassisParams, HullParams, ParamError, StabilityParams,
+    SteeringParams, TyreParams, VehicleParams,
 };
 pub use powertrain::{
     AutomaticKind, AutomaticParams, ConverterParams, Driveline, EngineParams, GearboxParams, LockUp,

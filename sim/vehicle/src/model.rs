@@ -19,10 +19,12 @@
 use crate::aero::Aero;
 use crate::brakes::Brakes;
 use crate::frame::Attitude;
+use crate::hill_hold::{HillHold, HillHoldState, HillReading};
 use crate::interface::{ActuatorDemand, Gear, PlantReport, SteeringDemand};
 use crate::lanes::F4;
-use crate::params::{TyreParams, VehicleParams};
+use crate::params::{AxleParams, TyreParams, VehicleParams};
 use crate::powertrain::{Driveline, Powertrain};
+use crate::stability::{Reading, SingleTrack, Stability};
 use crate::state::{CornerState, VehicleState};
 use crate::steering::Steering;
 use crate::tyre::{Treads4, Tyres};
@@ -34,6 +36,8 @@ use skidpad_world::Ground;
 const DESIGN_GRAVITY_MPS2: f64 = 9.80665;
 /// Steps that let the body come to rest on uneven ground before a run.
 const SETTLE_STEPS: usize = 4000;
+/// Brake force, N, whose pressure tells the stability control that the driver brakes.
+const BRAKED_N: f64 = 200.0;
 
 /// What surrounds the car.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -77,6 +81,8 @@ pub struct VehicleModel {
     brakes: Brakes,
     powertrain: Powertrain,
     aero: Aero,
+    stability: Stability,
+    hill_hold: HillHold,
     /// Rear-axle centre on the ground, from C.
     rear_axle: Vector3<f64>,
     wheelbase_m: f64,
@@ -98,6 +104,8 @@ impl VehicleModel {
         let sprung_inertia = Matrix3::new(xx, 0.0, -xz, 0.0, yy, 0.0, -xz, 0.0, zz);
         let front_scale = params.front.cornering_stiffness_scale;
         let rear_scale = params.rear.cornering_stiffness_scale;
+        let aids = &params.stability;
+        let left_m = wheels.hub.y.0;
         let mass = mass_matrix(sprung_mass_kg, &sprung_cg, &sprung_inertia, &wheels);
         VehicleModel {
             dt_s,
@@ -113,6 +121,15 @@ impl VehicleModel {
             brakes: Brakes::new(&params.brakes, params.tyre.rolling_radius_m, dt_s),
             powertrain: Powertrain::new(&params.powertrain, params.tyre.rolling_radius_m, dt_s),
             aero: Aero::new(&params.aero, c),
+            stability: Stability::new(
+                [aids.esc, aids.traction],
+                single_track(params),
+                params.steering.ratio,
+                left_m,
+                params.brakes.abs_slip,
+                dt_s,
+            ),
+            hill_hold: HillHold::new(aids.hill_start, aids.hill_start_hold_s, c.mass_kg),
             rear_axle: Vector3::new(-to_rear, 0.0, -c.cg_height_m),
             wheelbase_m: wheelbase,
         }
@@ -195,6 +212,7 @@ impl VehicleModel {
             state.powertrain =
                 self.powertrain.settled(demand.throttle_pct, demand.brake_pct, demand.gear, speed_mps);
         }
+        (state.stability, state.hill_hold) = (self.stability.settled(speed_mps), HillHoldState::default());
         let brake_torque_nm = self.brakes.torque_nm(&state.brakes);
         for (i, corner) in state.corners.iter_mut().enumerate() {
             corner.brake_torque_nm = brake_torque_nm.0[i];
@@ -230,6 +248,8 @@ impl VehicleModel {
             steering: self.steering.settled(angle_rad),
             brakes: self.brakes.settled(demand.brake_pct),
             powertrain: self.powertrain.settled(demand.throttle_pct, demand.brake_pct, demand.gear, 0.0),
+            stability: self.stability.settled(0.0),
+            hill_hold: HillHoldState::default(),
         };
         let mut height = 0.0;
         for _ in 0..4 {
@@ -331,7 +351,7 @@ impl VehicleModel {
 
         // Wheel spin: drive against tyre, then brake and rolling resistance, which only ever slow.
         let inertia = self.tyre.spin_inertia_kgm2;
-        let drive_nm = 0.5 * state.powertrain.force_n() * radius;
+        let drive_nm = 0.5 * drive_n(state) * radius;
         let park_nm = if state.gear == Gear::Park { self.powertrain.pawl_torque_nm } else { 0.0 };
         let hand_nm = if state.parking_brake { self.brakes.parking_torque_nm } else { 0.0 };
         let brake = self.brakes.torque_nm(&state.brakes);
@@ -427,6 +447,45 @@ impl VehicleModel {
         );
         state.gear = demand.gear;
         state.parking_brake = demand.parking_brake;
+        if self.stability.esc || self.stability.traction || self.hill_hold.fitted {
+            self.advance_aids(state);
+        }
+    }
+
+    /// Stability control, traction control and hill-start assist, by the sensors' readings of the step before.
+    fn advance_aids(&self, state: &mut VehicleState) {
+        let radius = self.tyre.rolling_radius_m;
+        if self.stability.is_due(&mut state.stability) {
+            let felt = self.specific_force_mps2(state);
+            if self.stability.esc || self.stability.traction {
+                let read = Reading {
+                    direction: if state.gear == Gear::Reverse { -1.0 } else { 1.0 },
+                    steering_wheel_rad: state.steering.angle_rad,
+                    yaw_rate_rps: state.rate_rps.z,
+                    felt_mps2: [felt.x, felt.y],
+                    rolling_mps: state.corners.map(|corner| corner.spin_rps * radius),
+                    braked: state.brakes.force_n > BRAKED_N,
+                    drive_n: state.powertrain.force_n(),
+                };
+                self.stability.monitor(&mut state.stability, &read, &state.brakes.pump);
+            }
+            if self.hill_hold.fitted {
+                let read = HillReading {
+                    gear: state.gear,
+                    parking_brake: state.parking_brake,
+                    stationary: state.corners.iter().all(|corner| corner.spin_rps == 0.0),
+                    along_mps2: felt.x,
+                    brake_n: [state.brakes.request_n, state.brakes.force_n],
+                    drive_n: state.powertrain.force_n(),
+                };
+                self.hill_hold.advance(&mut state.hill_hold, &read, self.stability.cycle_s);
+                state.brakes.hold_n = state.hill_hold.hold_n;
+            }
+        }
+        if state.stability.pumping {
+            let rolling = state.corners.map(|corner| corner.spin_rps * radius);
+            self.stability.pump(&mut state.stability, &mut state.brakes.pump, &rolling, self.dt_s);
+        }
     }
 
     /// Motion of the rear-axle centre on the ground plane, the vehicle's reference point.
@@ -476,13 +535,63 @@ impl VehicleModel {
             brake_pct: state.brakes.pedal_pct,
             brake_torque_request_nm: state.brakes.request_n * radius,
             brake_torque_actual_nm: state.corners.iter().map(|corner| corner.brake_torque_nm).sum(),
-            wheel_torque_nm: state.powertrain.force_n() * radius,
+            wheel_torque_nm: drive_n(state) * radius,
             gear: state.gear,
             engine_rpm: self.powertrain.engine_rpm(&state.powertrain, wheel_speed_mps),
             parking_brake: state.parking_brake,
+            abs_enabled: self.brakes.abs,
             abs_active: state.brakes.abs_active,
+            stability_enabled: self.stability.esc,
+            stability_active: state.stability.esc_active,
+            traction_enabled: self.stability.traction,
+            traction_active: state.stability.traction_active,
+            hill_start_enabled: self.hill_hold.fitted,
+            hill_start: state.hill_hold.status,
             stationary: spin.iter().all(|rate| *rate == 0.0),
         }
+    }
+}
+
+/// Drive force at the tyres, N, positive forward: that of the powertrain, less what traction control takes from
+/// it while it pushes in the gear's direction.
+fn drive_n(state: &VehicleState) -> f64 {
+    let force_n = state.powertrain.force_n();
+    let pushes = if state.gear == Gear::Reverse { force_n < 0.0 } else { force_n > 0.0 };
+    if pushes { force_n * state.stability.drive_share } else { force_n }
+}
+
+/// The linear single-track car of `params`: tyres at their static loads, with the compliance of the axles.
+fn single_track(params: &VehicleParams) -> SingleTrack {
+    const SMALL_RAD: f64 = 1e-4;
+    let c = &params.chassis;
+    let to_front = c.cg_behind_front_axle_m;
+    let to_rear = c.wheelbase_m - to_front;
+    let axle = |axle: &AxleParams, share: f64| {
+        let load_n = 0.5 * share * c.mass_kg * DESIGN_GRAVITY_MPS2;
+        let tyre = |alpha_rad: f64| {
+            params.tyre.steady_state(0.0, alpha_rad, load_n, 1.0, axle.cornering_stiffness_scale)
+        };
+        // By differences: a tyre with shifts has a force at no slip.
+        let (left, right) = (tyre(-SMALL_RAD), tyre(SMALL_RAD));
+        let force_n = left.fy_n - right.fy_n;
+        let stiffness = force_n / (2.0 * SMALL_RAD);
+        let trail_m = -(left.mz_nm - right.mz_nm) / force_n;
+        let yields_radpn = 1e-3
+            * (axle.lateral_force_steer_degpkn - axle.aligning_moment_steer_degpknm * trail_m).to_radians();
+        (2.0 * stiffness / (1.0 - stiffness * yields_radpn), trail_m, params.tyre.relaxation_m(load_n)[1])
+    };
+    let (front_npr, front_trail_m, relaxation_m) = axle(&params.front, to_rear / c.wheelbase_m);
+    let (rear_npr, rear_trail_m, _) = axle(&params.rear, to_front / c.wheelbase_m);
+    let unsprung = |axle: &AxleParams, x: f64| 2.0 * axle.unsprung_mass_kg * x * x;
+    SingleTrack {
+        mass_kg: c.mass_kg,
+        yaw_inertia_kgm2: c.sprung_inertia_kgm2[2]
+            + unsprung(&params.front, to_front)
+            + unsprung(&params.rear, to_rear),
+        arms_m: [to_front - front_trail_m, to_rear + rear_trail_m],
+        wheelbase_m: c.wheelbase_m,
+        stiffness_npr: [front_npr, rear_npr],
+        relaxation_m,
     }
 }
 
@@ -522,4 +631,19 @@ fn mass_matrix(
     let mut rotational = mass.fixed_view_mut::<3, 3>(3, 3);
     rotational += sprung_inertia;
     mass
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stability_control_knows_the_understeer_of_the_shipped_car() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../vehicles/lincoln_mkz/vehicle.toml");
+        let params = VehicleParams::parse(&std::fs::read_to_string(file).unwrap(), file).unwrap();
+        let car = single_track(&params);
+        let characteristic_kmh = 3.6 * (car.wheelbase_m / car.understeer()).sqrt();
+        // ISO 4138 on the full model: 81.8 km/h.
+        assert!((characteristic_kmh / 81.8 - 1.0).abs() < 0.08, "{characteristic_kmh} km/h");
+    }
 }

@@ -35,6 +35,9 @@ pub struct VehicleParams {
     pub steering: SteeringParams,
     /// Service brakes, ABS and parking brake.
     pub brakes: BrakeParams,
+    /// Stability control, traction control and hill-start assist. Absent: none is fitted.
+    #[serde(default)]
+    pub stability: StabilityParams,
     /// Drive.
     pub powertrain: PowertrainParams,
     /// Air.
@@ -471,6 +474,27 @@ pub struct BrakeParams {
     pub parking_torque_nm: f64,
 }
 
+/// Driver aids that brake single wheels, cut the drive or hold the brake pressure. They know what such an ECU
+/// knows: wheel speeds, yaw rate, accelerometer, steering-wheel angle, brake pressure, drive force.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct StabilityParams {
+    /// Electronic stability control fitted: brakes single wheels against skidding.
+    pub esc: bool,
+    /// Traction control fitted: brakes and unloads a driven wheel that spins.
+    pub traction: bool,
+    /// Hill-start assist fitted: holds the brake while the foot changes pedals uphill.
+    pub hill_start: bool,
+    /// Time that the hill-start assist holds, s.
+    pub hill_start_hold_s: f64,
+}
+
+impl Default for StabilityParams {
+    fn default() -> Self {
+        StabilityParams { esc: false, traction: false, hill_start: false, hill_start_hold_s: 2.0 }
+    }
+}
+
 /// Air.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -625,6 +649,8 @@ impl VehicleParams {
         self.tyre.validate(&mut check);
         self.steering.validate(&mut check);
         self.brakes.validate(&mut check);
+        let hold_s = self.stability.hill_start_hold_s;
+        check.within("stability.hill_start_hold_s", hold_s, 0.0, 60.0);
         self.powertrain.validate(&mut check);
         check.within("aero.drag_area_m2", self.aero.drag_area_m2, 0.0, 20.0);
         check.within("aero.air_density_kgpm3", self.aero.air_density_kgpm3, 0.0, 2.0);

@@ -2,8 +2,10 @@
 
 use crate::brakes::BrakeState;
 use crate::frame::Attitude;
+use crate::hill_hold::HillHoldState;
 use crate::interface::Gear;
 use crate::powertrain::PowertrainState;
+use crate::stability::StabilityState;
 use crate::steering::SteeringState;
 use crate::tyre::{TyreForces, TyreState};
 use nalgebra::Vector3;
@@ -67,6 +69,8 @@ pub struct VehicleState {
     pub(crate) steering: SteeringState,
     pub(crate) brakes: BrakeState,
     pub(crate) powertrain: PowertrainState,
+    pub(crate) stability: StabilityState,
+    pub(crate) hill_hold: HillHoldState,
 }
 
 impl VehicleState {

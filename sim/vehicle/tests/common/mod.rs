@@ -3,8 +3,8 @@
 
 use nalgebra::{Vector3, Vector6};
 use skidpad_vehicle::{
-    ActuatorDemand, Environment, Gear, PowerSplitParams, SteeringDemand, VehicleModel, VehicleParams,
-    VehicleState,
+    ActuatorDemand, Environment, Gear, PowerSplitParams, StabilityParams, SteeringDemand, VehicleModel,
+    VehicleParams, VehicleState,
 };
 use skidpad_world::{FlatGround, Ground};
 
@@ -13,8 +13,15 @@ pub const G: f64 = 9.80665;
 /// Step of the simulator, s.
 pub const DT_S: f64 = 1e-3;
 
-/// The shipped Lincoln MKZ.
+/// The shipped Lincoln MKZ with its driver aids switched off: laws of mechanics are laws of the plant.
 pub fn params() -> VehicleParams {
+    let aids =
+        StabilityParams { esc: false, traction: false, hill_start: false, ..StabilityParams::default() };
+    VehicleParams { stability: aids, ..shipped() }
+}
+
+/// The shipped Lincoln MKZ with its driver aids.
+pub fn shipped() -> VehicleParams {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../vehicles/lincoln_mkz/vehicle.toml");
     let text = std::fs::read_to_string(file).expect("the shipped vehicle");
     VehicleParams::parse(&text, file).unwrap_or_else(|error| panic!("{error}"))
