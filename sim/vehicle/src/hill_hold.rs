@@ -6,6 +6,9 @@ use crate::interface::{Gear, HillStart};
 const LEAST_GRADE: f64 = 0.03;
 /// Standstill before the accelerometer shows the grade and not the stop, s.
 const SETTLE_S: f64 = 0.3;
+/// The accelerometer must not differ from its smoothed reading by more than this meanwhile, m/s²: a car that has
+/// just stopped still rocks.
+const ROCKING_MPS2: f64 = 0.2;
 /// Time constant with which the accelerometer is smoothed, s.
 const SMOOTH_S: f64 = 0.05;
 /// Share of the grade's pull that is held at most: some reserve for a load the ECU does not know.
@@ -57,14 +60,23 @@ impl HillHold {
         HillHold { fitted, hold_s, mass_kg }
     }
 
+    /// The assist of a car whose accelerometer has long read `along_mps2`.
+    pub(crate) fn settled(&self, along_mps2: f64) -> HillHoldState {
+        HillHoldState { uphill_mps2: along_mps2, ..HillHoldState::default() }
+    }
+
     /// One cycle of the ECU.
     ///
     /// Holds only against rolling back: with the nose up in a forward gear, with the tail up in reverse. The
     /// pressure in the master cylinder is caught while the driver's foot carries the grade, at most the
     /// grade's pull with some reserve, and let go when the drive carries the car or the time is over.
     pub(crate) fn advance(&self, state: &mut HillHoldState, read: &HillReading, cycle_s: f64) {
+        let rocking = (read.along_mps2 - state.uphill_mps2).abs() > ROCKING_MPS2;
         state.uphill_mps2 += cycle_s / (SMOOTH_S + cycle_s) * (read.along_mps2 - state.uphill_mps2);
         state.since_s += cycle_s;
+        if rocking && state.status == HillStart::FindingGradient {
+            state.since_s = 0.0;
+        }
         let direction = match read.gear {
             Gear::Drive | Gear::Low => 1.0,
             Gear::Reverse => -1.0,

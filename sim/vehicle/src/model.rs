@@ -212,7 +212,10 @@ impl VehicleModel {
             state.powertrain =
                 self.powertrain.settled(demand.throttle_pct, demand.brake_pct, demand.gear, speed_mps);
         }
-        (state.stability, state.hill_hold) = (self.stability.settled(speed_mps), HillHoldState::default());
+        let felt = self.specific_force_mps2(&state);
+        (state.stability, state.hill_hold) =
+            (self.stability.settled(speed_mps), self.hill_hold.settled(felt.x));
+        state.brakes.hold_n = 0.0;
         let brake_torque_nm = self.brakes.torque_nm(&state.brakes);
         for (i, corner) in state.corners.iter_mut().enumerate() {
             corner.brake_torque_nm = brake_torque_nm.0[i];
