@@ -92,6 +92,12 @@ fn bench_measures_what_it_says() {
     let core = number("/vehicle_core/sim_s_per_cpu_s");
     let closed = number("/closed_loop/sim_s_per_cpu_s");
     assert!(core > closed && closed > 1.0, "the whole costs more than a part: {text}");
+    for part in ["stages/can", "stages/car", "stages/sensors", "stages/stack", "stages/score"] {
+        assert!(number(&format!("/{part}")) > 0.0, "{part}: {text}");
+    }
+    for part in ["parts/tyres_ns", "parts/vehicle_step_ns", "parts/surface_ns"] {
+        assert!(number(&format!("/{part}")) > 0.0, "{part}: {text}");
+    }
     assert!((number("/scenario_30s/simulated_s") - 30.0).abs() < 1e-6, "{text}");
     assert!(number("/scenario_30s/wall_s") > 0.0);
     if cfg!(target_os = "linux") {

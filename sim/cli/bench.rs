@@ -8,21 +8,26 @@ use skidpad_engine::{RunOptions, Simulation};
 use skidpad_scenario::{Library, LoadedScenario};
 use skidpad_vehicle::{ActuatorDemand, Environment, Gear, SteeringDemand, VehicleModel};
 use skidpad_world::FlatGround;
+use stages::{Parts, Stages};
 use std::fmt::Write;
 use std::path::Path;
 
 mod measure;
 mod process;
+mod stages;
 
 /// Measure how fast the simulator is on this machine
 ///
-/// Measures three things, each several times, and prints the medians:
+/// Measures four things, each several times, and prints the medians:
 ///
 /// VEHICLE CORE. The vehicle model alone in steps of 1 ms on a level plane, accelerating, braking and
 /// steering all the time.
 ///
 /// CLOSED LOOP. A whole scenario on one thread, without its start and without files: world, vehicle, CAN bus,
 /// by-wire ECUs, receiver, the embedded stack and the score.
+///
+/// STAGES. The same scenario with a clock read between the parts of each tick: what each costs. And by
+/// themselves: a tyre formula for four wheels, a step of the vehicle, the ground under one wheel.
 ///
 /// 30 S SCENARIO. From the start of a `skidpad run` process until it has ended and its reports are written,
 /// trace included; and the most memory that it had resident.
@@ -46,6 +51,7 @@ Examples:
   skidpad bench --json --repeats 20 > bench.json
 
 JSON keys: vehicle_core, closed_loop { sim_s_per_cpu_s, sim_s_per_wall_s, simulated_s },
+  stages { can, car, sensors, stack, score } in wall ms per simulated s, parts { tyres_ns, vehicle_step_ns, surface_ns },
   scenario_30s { wall_s, simulated_s }, rss_mb, machine { cpu, cores, os }, conditions.
 
 Exit status:
@@ -54,7 +60,7 @@ Exit status:
   4  internal error";
 
 /// Version of the JSON.
-const SCHEMA: &str = "skidpad.bench/1";
+const SCHEMA: &str = "skidpad.bench/2";
 /// The car that is measured.
 const VEHICLE: &str = "lincoln_mkz";
 /// Simulated time of the vehicle core, s.
@@ -70,6 +76,9 @@ struct Bench {
     skidpad_version: &'static str,
     vehicle_core: Rates,
     closed_loop: Rates,
+    /// Wall time of each part of the closed loop, ms per simulated second.
+    stages: Stages,
+    parts: Parts,
     scenario_30s: process::Timed,
     /// Peak resident memory of the process of `scenario_30s`, MB (10⁶ bytes); absent where the system does not say.
     rss_mb: Option<f64>,
@@ -95,12 +104,16 @@ pub fn run(args: &Args) -> Result<Status, Failure> {
 
     let vehicle_core = Rates::of(args.repeats, || Ok(drive(&model)))?;
     let closed_loop = Rates::of(args.repeats, || simulate(&scenario))?;
+    let stages = Stages::of(args.repeats, &scenario)?;
+    let parts = Parts::of(args.repeats, &scenario, &model, &vehicle_core);
     let process = process::measure(SCENARIO, library.root(), args.repeats)?;
     let bench = Bench {
         schema: SCHEMA,
         skidpad_version: env!("CARGO_PKG_VERSION"),
         vehicle_core,
         closed_loop,
+        stages,
+        parts,
         scenario_30s: process.timed,
         rss_mb: process.rss_mb,
         machine: Machine::this(),
@@ -168,6 +181,17 @@ fn text(bench: &Bench, scenario: &str) -> String {
         let (cpu, wall) = (rates.sim_s_per_cpu_s, rates.sim_s_per_wall_s);
         line(format_args!("  {name:24}{cpu:14.0}{wall:14.0}   over {:.0} s", rates.simulated_s));
     }
+    line(format_args!(""));
+    line(format_args!("{:26}{:>14}{:>14}", "closed loop by stage", "ms per s", "share"));
+    let total: f64 = bench.stages.rows().iter().map(|(_, ms)| ms).sum();
+    for (name, ms) in bench.stages.rows() {
+        line(format_args!("  {name:24}{ms:14.3}{:13.0} %", 100.0 * ms / total));
+    }
+    line(format_args!(""));
+    let parts = &bench.parts;
+    line(format_args!("tyre formula, four wheels        {:8.0} ns", parts.tyres_ns));
+    line(format_args!("vehicle step, tyres included     {:8.0} ns", parts.vehicle_step_ns));
+    line(format_args!("ground under a wheel             {:8.0} ns", parts.surface_ns));
     line(format_args!(""));
     let (simulated_s, wall_s) = (scenario_30s.simulated_s, scenario_30s.wall_s);
     line(format_args!("{simulated_s:.0} s scenario, process start to reports   {wall_s:.3} s"));

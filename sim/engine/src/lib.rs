@@ -34,5 +34,5 @@ mod stack;
 mod trace;
 
 pub use observer::RunEvent;
-pub use simulation::{EPOCH_UNIX_S, Outcome, RunOptions, SetupError, Simulation, TICK};
+pub use simulation::{EPOCH_UNIX_S, Outcome, RunOptions, SetupError, Simulation, Stage, TICK};
 pub use trace::TraceSample;

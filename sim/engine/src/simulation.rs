@@ -70,6 +70,23 @@ pub struct Outcome {
     pub explanations: Vec<String>,
 }
 
+/// A part of a tick, in the order of the tick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// Events of the scenario act, frames that have crossed the bus arrive at both ends.
+    FramesIn,
+    /// By-wire ECUs, collisions, the vehicle on its ground.
+    Car,
+    /// The receiver and what arrives from it.
+    Sensors,
+    /// The ECUs' reports.
+    FramesOut,
+    /// The seats of the stack and the messages between them.
+    Stack,
+    /// Hash of the truth, score, sample of the trace.
+    Score,
+}
+
 /// One run of one scenario.
 pub struct Simulation {
     scenario: LoadedScenario,
@@ -165,13 +182,24 @@ impl Simulation {
 
     /// Takes one tick; the sample of this instant if one was due.
     pub fn step(&mut self) -> Option<TraceSample> {
+        self.step_watched(|_| ())
+    }
+
+    /// As [`Simulation::step`], telling `begins` where each part of the tick begins: for a caller with a clock.
+    pub fn step_watched(&mut self, mut begins: impl FnMut(Stage)) -> Option<TraceSample> {
         let now = self.now;
+        begins(Stage::FramesIn);
         self.act(now);
         self.deliver_frames(now);
+        begins(Stage::Car);
         self.move_car(now);
+        begins(Stage::Sensors);
         self.sense(now);
+        begins(Stage::FramesOut);
         self.report_frames(now);
+        begins(Stage::Stack);
         self.run_seats(now);
+        begins(Stage::Score);
         self.observer.hash(&self.car);
         let sample = self.sampling.due(now).then(|| self.observer.sample(now, &self.car, &self.stack));
         self.now += TICK;

@@ -36,4 +36,4 @@ pub use powertrain::{
     PowerSplitKind, PowerSplitParams, PowertrainParams,
 };
 pub use state::{CornerState, VehicleState};
-pub use tyre::{TyreForces, TyreState};
+pub use tyre::{TyreForces, TyreState, WheelSlip};

@@ -27,7 +27,7 @@ use crate::powertrain::{Driveline, Powertrain};
 use crate::stability::{Reading, SingleTrack, Stability};
 use crate::state::{CornerState, VehicleState};
 use crate::steering::Steering;
-use crate::tyre::{Treads4, Tyres};
+use crate::tyre::{Treads4, TyreForces, Tyres, WheelSlip};
 use crate::wheels::Wheels;
 use nalgebra::{Matrix3, Matrix6, Vector3, Vector6};
 use skidpad_world::Ground;
@@ -489,6 +489,11 @@ impl VehicleModel {
             let rolling = state.corners.map(|corner| corner.spin_rps * radius);
             self.stability.pump(&mut state.stability, &mut state.brakes.pump, &rolling, self.dt_s);
         }
+    }
+
+    /// Steady-state forces of the four tyres (FL, FR, RL, RR) at these slips, without relaxation.
+    pub fn tyre_forces(&self, slips: &[WheelSlip; 4]) -> [TyreForces; 4] {
+        self.tyres.at_slips(slips)
     }
 
     /// Motion of the rear-axle centre on the ground plane, the vehicle's reference point.

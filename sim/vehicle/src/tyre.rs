@@ -83,6 +83,21 @@ impl Forces4 {
     }
 }
 
+/// Slip of one wheel, and what it stands on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct WheelSlip {
+    /// Longitudinal slip κ = (ΩR − V_x)/|V_x|.
+    pub kappa: f64,
+    /// Tangent of the slip angle, V_y/|V_x|.
+    pub tan_alpha: f64,
+    /// Camber, rad, positive with the top of the wheel to its right.
+    pub camber_rad: f64,
+    /// Load, N.
+    pub load_n: f64,
+    /// Friction scale of the ground.
+    pub friction: f64,
+}
+
 /// Slips of four wheels, and what they stand on.
 pub(crate) struct Slip4 {
     pub(crate) kappa: F4,
@@ -148,15 +163,9 @@ impl TyreParams {
         friction: f64,
         stiffness_scale: f64,
     ) -> TyreForces {
-        let tyres = Tyres::new(self, [stiffness_scale; 4]);
-        let forces = tyres.steady_state(&Slip4 {
-            kappa: F4::splat(kappa),
-            tan_alpha: F4::splat(libm::tan(alpha_rad)),
-            camber_rad: F4::splat(camber_rad),
-            load_n: F4::splat(load_n),
-            friction: F4::splat(friction),
-        });
-        TyreForces { fx_n: forces.fx_n.0[0], fy_n: forces.fy_n.0[0], mz_nm: forces.mz_nm.0[0] }
+        let tan_alpha = libm::tan(alpha_rad);
+        let slip = WheelSlip { kappa, tan_alpha, camber_rad, load_n, friction };
+        Tyres::new(self, [stiffness_scale; 4]).at_slips(&[slip; 4])[0]
     }
 
     /// Longitudinal and lateral relaxation length under `load_n`, m.
@@ -167,6 +176,18 @@ impl TyreParams {
 }
 
 impl Tyres {
+    /// Forces of the Magic Formula on each wheel (FL, FR, RL, RR).
+    pub(crate) fn at_slips(&self, slips: &[WheelSlip; 4]) -> [TyreForces; 4] {
+        let forces = self.steady_state(&Slip4 {
+            kappa: F4::gather(slips, |slip| slip.kappa),
+            tan_alpha: F4::gather(slips, |slip| slip.tan_alpha),
+            camber_rad: F4::gather(slips, |slip| slip.camber_rad),
+            load_n: F4::gather(slips, |slip| slip.load_n),
+            friction: F4::gather(slips, |slip| slip.friction),
+        });
+        std::array::from_fn(|i| forces.wheel(i))
+    }
+
     pub(crate) fn new(p: &TyreParams, stiffness_scale: [f64; 4]) -> Self {
         let any = |values: &[f64]| values.iter().any(|value| *value != 0.0);
         Tyres {
