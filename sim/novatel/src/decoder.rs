@@ -1,5 +1,6 @@
 use crate::header::{CRC_BYTES, LONG_BYTES, SHORT_BYTES, SYNC_LONG, SYNC_SHORT};
-use crate::{CORRIMUDATA_ID, CORRIMUDATAS_ID, Corrimudatas, Header, INSPVA_ID, INSPVAS_ID, Inspvas, crc32};
+use crate::nmea;
+use crate::{Header, Message, Sentence, crc32};
 
 /// Longest body the decoder believes in. The receiver's longest logs (RANGE with hundreds of observations) stay well
 /// below; a longer length field is noise that happens to look like a header.
@@ -16,34 +17,25 @@ pub struct Log {
     pub message: Message,
 }
 
-/// What a log says.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Message {
-    /// INSPVA or INSPVAS.
-    Inspvas(Inspvas),
-    /// CORRIMUDATA or CORRIMUDATAS.
-    Corrimudatas(Corrimudatas),
-    /// A log with a good CRC that this crate does not take apart.
-    Other {
-        /// Its id.
-        id: u16,
-        /// Its body.
-        body: Vec<u8>,
-    },
-}
-
 impl Log {
     /// Appends the log as it was on the wire.
     ///
     /// # Panics
     /// As [`Header::encode`]; never for a log that a decoder made.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        match &self.message {
-            Message::Inspvas(log) => self.header.encode(&log.body(), out),
-            Message::Corrimudatas(log) => self.header.encode(&log.body(), out),
-            Message::Other { body, .. } => self.header.encode(body, out),
-        }
+        self.message.encode(&self.header, out);
     }
+}
+
+/// What a stream carries.
+// A log is the usual case: no box for it.
+#[allow(clippy::large_enum_variant)]
+#[derive(Clone, Debug, PartialEq)]
+pub enum Item {
+    /// A binary log.
+    Log(Log),
+    /// A line of NMEA text.
+    Sentence(Sentence),
 }
 
 /// What a decoder has met so far.
@@ -55,7 +47,11 @@ pub struct DecoderStats {
     pub crc_errors: u64,
     /// Logs with a good CRC and a known id, but a body of the wrong length: dropped.
     pub length_errors: u64,
-    /// Bytes outside any good log.
+    /// NMEA sentences with a good checksum.
+    pub sentences: u64,
+    /// Lines that look like NMEA sentences, but whose checksum does not agree.
+    pub checksum_errors: u64,
+    /// Bytes outside any good log or sentence: prompts and answers to commands among them.
     pub skipped_bytes: u64,
     /// Bytes lost because nobody took messages out ([`MAX_PENDING_BYTES`]).
     pub overflow_bytes: u64,
@@ -99,27 +95,42 @@ impl Decoder {
         self.stats.overflow_bytes += excess as u64;
     }
 
-    /// The next whole log; None until more bytes arrive.
-    pub fn next_log(&mut self) -> Option<Log> {
+    /// The next whole log or sentence; None until more bytes arrive.
+    pub fn next_item(&mut self) -> Option<Item> {
         loop {
             let candidate = self.next_candidate()?;
-            let bytes = &self.pending[self.done..self.done + candidate.total_bytes];
-            let (content, crc) = bytes.split_at(candidate.total_bytes - CRC_BYTES);
-            if crc32(content).to_le_bytes() != crc {
+            let bytes = &self.pending[self.done..self.done + candidate.bytes()];
+            let item = match candidate {
+                Candidate::Log(_) => read_log(bytes).map(|log| log.map(Item::Log)),
+                Candidate::Sentence(_) => nmea::read(bytes).map(|sentence| Some(Item::Sentence(sentence))),
+            };
+            let Some(item) = item else {
                 // Not a log after all, or a damaged one: the next may begin anywhere inside it.
-                self.stats.crc_errors += 1;
+                match candidate {
+                    Candidate::Log(_) => self.stats.crc_errors += 1,
+                    Candidate::Sentence(_) => self.stats.checksum_errors += 1,
+                }
                 self.skip(1);
                 continue;
-            }
-            let header = Header::decode(content);
-            let message = read_body(header.id, &content[header.wire_bytes()..]);
-            self.done += candidate.total_bytes;
-            match message {
-                Some(message) => {
-                    self.stats.logs += 1;
-                    return Some(Log { header, message });
+            };
+            self.done += candidate.bytes();
+            match item {
+                Some(Item::Log(_)) => self.stats.logs += 1,
+                Some(Item::Sentence(_)) => self.stats.sentences += 1,
+                None => {
+                    self.stats.length_errors += 1;
+                    continue;
                 }
-                None => self.stats.length_errors += 1,
+            }
+            return item;
+        }
+    }
+
+    /// The next whole log, passing over text; None until more bytes arrive.
+    pub fn next_log(&mut self) -> Option<Log> {
+        loop {
+            if let Item::Log(log) = self.next_item()? {
+                return Some(log);
             }
         }
     }
@@ -135,11 +146,11 @@ impl Decoder {
         self.stats
     }
 
-    /// Moves to the next place where a log seems to begin, and tells how long it is once it is all there.
+    /// Moves to the next place where a log or sentence seems to begin, and tells how long it is once it is all there.
     fn next_candidate(&mut self) -> Option<Candidate> {
         loop {
             let rest = &self.pending[self.done..];
-            let Some(offset) = rest.iter().position(|&byte| byte == SYNC_LONG[0]) else {
+            let Some(offset) = rest.iter().position(|&byte| byte == SYNC_LONG[0] || byte == b'$') else {
                 self.skip(rest.len());
                 return None;
             };
@@ -147,7 +158,7 @@ impl Decoder {
             match measure(&self.pending[self.done..]) {
                 Measure::Complete(candidate) => return Some(candidate),
                 Measure::NeedsMore => return None,
-                Measure::NotALog => self.skip(1),
+                Measure::Noise => self.skip(1),
             }
         }
     }
@@ -158,19 +169,46 @@ impl Decoder {
     }
 }
 
-struct Candidate {
-    /// Header, body and CRC.
-    total_bytes: usize,
+/// Something that may be a log (header, body and CRC) or a sentence, with its length.
+#[derive(Clone, Copy)]
+enum Candidate {
+    Log(usize),
+    Sentence(usize),
+}
+
+impl Candidate {
+    fn bytes(self) -> usize {
+        match self {
+            Self::Log(bytes) | Self::Sentence(bytes) => bytes,
+        }
+    }
 }
 
 enum Measure {
     Complete(Candidate),
     NeedsMore,
-    NotALog,
+    Noise,
 }
 
-/// Judges by the header alone whether a log begins with these bytes.
+/// None: the CRC does not agree; Some(None): a known log of the wrong length.
+fn read_log(bytes: &[u8]) -> Option<Option<Log>> {
+    let (content, crc) = bytes.split_at(bytes.len() - CRC_BYTES);
+    if crc32(content).to_le_bytes() != crc {
+        return None;
+    }
+    let header = Header::decode(content);
+    Some(Message::read(header.id, &content[header.wire_bytes()..]).map(|message| Log { header, message }))
+}
+
+/// Judges by the header alone whether a log begins with these bytes, or by its letters whether a sentence does.
 fn measure(bytes: &[u8]) -> Measure {
+    if bytes[0] == b'$' {
+        return match nmea::measure(bytes) {
+            nmea::Measure::Complete(bytes) => Measure::Complete(Candidate::Sentence(bytes)),
+            nmea::Measure::NeedsMore => Measure::NeedsMore,
+            nmea::Measure::NotASentence => Measure::Noise,
+        };
+    }
     let sync = &bytes[..bytes.len().min(3)];
     let (header_bytes, body_bytes) = if SYNC_SHORT.starts_with(sync) && sync.len() == 3 {
         match bytes.get(3) {
@@ -180,30 +218,21 @@ fn measure(bytes: &[u8]) -> Measure {
     } else if SYNC_LONG.starts_with(sync) && sync.len() == 3 {
         match (bytes.get(3), bytes.get(8..10)) {
             // As in Apollo's driver the header is 28 bytes, whatever it says; a receiver says 28.
-            (Some(&length), _) if usize::from(length) != LONG_BYTES => return Measure::NotALog,
+            (Some(&length), _) if usize::from(length) != LONG_BYTES => return Measure::Noise,
             (_, Some(&[low, high])) => (LONG_BYTES, usize::from(u16::from_le_bytes([low, high]))),
             _ => return Measure::NeedsMore,
         }
     } else if SYNC_SHORT.starts_with(sync) || SYNC_LONG.starts_with(sync) {
         return Measure::NeedsMore;
     } else {
-        return Measure::NotALog;
+        return Measure::Noise;
     };
     if body_bytes > MAX_BODY_BYTES {
-        return Measure::NotALog;
+        return Measure::Noise;
     }
     let total_bytes = header_bytes + body_bytes + CRC_BYTES;
     if bytes.len() < total_bytes {
         return Measure::NeedsMore;
     }
-    Measure::Complete(Candidate { total_bytes })
-}
-
-/// None: a known log of the wrong length.
-fn read_body(id: u16, body: &[u8]) -> Option<Message> {
-    match id {
-        INSPVA_ID | INSPVAS_ID => Inspvas::from_body(body).map(Message::Inspvas),
-        CORRIMUDATA_ID | CORRIMUDATAS_ID => Corrimudatas::from_body(body).map(Message::Corrimudatas),
-        id => Some(Message::Other { id, body: body.to_vec() }),
-    }
+    Measure::Complete(Candidate::Log(total_bytes))
 }

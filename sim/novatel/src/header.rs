@@ -1,4 +1,5 @@
-use crate::crc32;
+use crate::{GpsTime, crc32};
+use serde::Serialize;
 
 pub(crate) const SYNC_LONG: [u8; 3] = [0xAA, 0x44, 0x12];
 pub(crate) const SYNC_SHORT: [u8; 3] = [0xAA, 0x44, 0x13];
@@ -7,7 +8,7 @@ pub(crate) const SHORT_BYTES: usize = 12;
 pub(crate) const CRC_BYTES: usize = 4;
 
 /// The header of a log, in either form.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Header {
     /// Which log it is.
     pub id: u16,
@@ -20,7 +21,7 @@ pub struct Header {
 }
 
 /// The fields of the 28-byte header that the 12-byte header leaves out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct LongHeader {
     /// Bits 0–4 measurement source, 5–6 format (0 binary), 7 response.
     pub message_type: u8,
@@ -41,6 +42,19 @@ pub struct LongHeader {
 }
 
 impl Header {
+    /// The header of a log of the instant `time`, to the nearest millisecond as the receiver does.
+    #[must_use]
+    pub fn stamped(id: u16, time: &GpsTime, long: Option<LongHeader>) -> Self {
+        let (week, millis) = time.header_stamp();
+        Self { id, week, millis, long }
+    }
+
+    /// The instant in the header.
+    #[must_use]
+    pub fn time(&self) -> GpsTime {
+        GpsTime { week: u32::from(self.week), seconds: f64::from(self.millis) / 1000.0 }
+    }
+
     /// Bytes of this header on the wire.
     pub(crate) fn wire_bytes(&self) -> usize {
         if self.long.is_some() { LONG_BYTES } else { SHORT_BYTES }

@@ -13,14 +13,19 @@
 //! Source: NovAtel OEM6 Firmware Reference Manual (OM-20000129), chapter 1, and Apollo 1.0's gnss driver, which frames
 //! by these two fixed header sizes and wants the body length of each log to match exactly.
 
+mod command;
 mod crc;
 mod decoder;
+mod field;
 mod header;
 mod logs;
+mod nmea;
 mod time;
 
+pub use command::{Command, CommandReader, LogRequest, MAX_LINE_BYTES, Trigger};
 pub use crc::crc32;
-pub use decoder::{Decoder, DecoderStats, Log, MAX_BODY_BYTES, MAX_PENDING_BYTES, Message};
+pub use decoder::{Decoder, DecoderStats, Item, Log, MAX_BODY_BYTES, MAX_PENDING_BYTES};
 pub use header::{Header, LongHeader};
-pub use logs::{CORRIMUDATA_ID, CORRIMUDATAS_ID, Corrimudatas, INSPVA_ID, INSPVAS_ID, InsStatus, Inspvas};
+pub use logs::*;
+pub use nmea::{Gpgga, Gprmc, Sentence, utc};
 pub use time::{GPS_EPOCH_UNIX_S, GPS_LEAP_SECONDS, GpsTime, SECONDS_PER_WEEK, TimeError};

@@ -135,11 +135,11 @@ fn a_good_crc_on_a_body_of_the_wrong_length_is_refused() {
 
 #[test]
 fn a_log_of_another_kind_is_handed_on_whole() {
-    let header = Header { id: 1462, week: 1918, millis: 5, long: None };
+    let header = Header { id: 9999, week: 1918, millis: 5, long: None };
     let mut wire = Vec::new();
     header.encode(&[1, 2, 3], &mut wire);
     let (logs, _) = decode([&wire[..]]);
-    let message = Message::Other { id: 1462, body: vec![1, 2, 3] };
+    let message = Message::Other { id: 9999, body: vec![1, 2, 3] };
     assert_eq!(logs, [Log { header, message }]);
 }
 
