@@ -4,7 +4,8 @@
 //! this order:
 //!
 //! 1. due events and faults of the scenario act;
-//! 2. CAN frames that have arrived reach the by-wire ECUs and the stack's canbus;
+//! 2. CAN frames that have arrived reach the by-wire ECUs, the stack's canbus and whoever listens outside
+//!    ([`Outside`]); what comes from there begins to compete for the bus;
 //! 3. the ECUs ask the actuators, contacts resolve, and the vehicle steps to the present instant;
 //! 4. the sensors see the truth of this instant; what they have sent arrives at the driver when its latency is over;
 //! 5. the ECUs send their periodic reports;
@@ -28,11 +29,13 @@ mod car;
 mod explain;
 mod observer;
 mod operator;
+mod outside;
 mod replay;
 mod simulation;
 mod stack;
 mod trace;
 
 pub use observer::RunEvent;
+pub use outside::{Outside, Sender};
 pub use simulation::{EPOCH_UNIX_S, Outcome, RunOptions, SetupError, Simulation, Stage, TICK};
 pub use trace::TraceSample;

@@ -2,15 +2,16 @@ use crate::car::{Car, Driver};
 use crate::explain;
 use crate::observer::{Observer, RunEvent};
 use crate::operator::Operator;
+use crate::outside::{Outside, Sender};
 use crate::replay::recording_of;
 use crate::stack::Stack;
 use crate::trace::TraceSample;
-use skidpad_bywire::EventKind;
+use skidpad_bywire::{EventKind, Mode, Subsystem};
 use skidpad_can::{Bus, NodeId};
 use skidpad_kernel::{Periodic, SimTime};
 use skidpad_msgs::apollo::canbus::chassis::DrivingMode;
 use skidpad_msgs::apollo::control::DrivingAction;
-use skidpad_scenario::{Action, GnssProfile, ImuProfile, LoadedScenario, Pad, Schedule};
+use skidpad_scenario::{Action, GnssProfile, ImuProfile, LoadedScenario, Pad, Schedule, Seat};
 use skidpad_score::{Metrics, Verdict, verdict};
 use skidpad_sensors::{ImuParams, Receiver, ReceiverParams};
 use skidpad_stack::planning::{Planning, PlanningConf};
@@ -31,8 +32,8 @@ const BIT_RATE: u32 = 500_000;
 const HOLDING_BRAKE_PCT: f64 = 30.0;
 /// A car slower than this is held by the driver until the stack takes over, m/s.
 const HELD_BELOW_MPS: f64 = 0.5;
-const COMPUTER: NodeId = NodeId(0);
-const CAR: NodeId = NodeId(1);
+const COMPUTER: NodeId = Sender::Computer.node();
+const CAR: NodeId = Sender::Car.node();
 
 /// What a caller may change about a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -101,6 +102,8 @@ pub struct Simulation {
     bus: Bus,
     receiver: Receiver,
     stack: Stack,
+    /// A canbus outside commands the by-wire units, not the stack's own.
+    external_canbus: bool,
     observer: Observer,
     sampling: Periodic,
     estop: bool,
@@ -132,7 +135,9 @@ impl Simulation {
             .map(|recording| Planning::new(recording, PlanningConf::default()))
             .transpose()
             .map_err(|error| fail(error.to_string()))?;
-        let operator = Operator::new(spec.operator.engage, planning.is_some());
+        // A canbus outside has a dashboard of its own.
+        let external_canbus = spec.stack.canbus == Seat::External;
+        let operator = Operator::new(spec.operator.engage && !external_canbus, planning.is_some());
         let stack = Stack::new(
             EPOCH_UNIX_S,
             scenario.frame.utm,
@@ -140,6 +145,7 @@ impl Simulation {
             scenario.control.as_ref().clone(),
             scenario.calibration.as_ref().clone(),
             operator,
+            external_canbus,
         );
 
         let holds_car = spec.operator.engage && scenario.start.speed_mps.abs() < HELD_BELOW_MPS;
@@ -162,6 +168,7 @@ impl Simulation {
             bus: Bus::new(BIT_RATE),
             receiver,
             stack,
+            external_canbus,
             observer: Observer::new(EPOCH_UNIX_S, scenario.frame, scenario.reference.clone()),
             sampling: Periodic::new(SAMPLE_PERIOD, Duration::ZERO),
             estop: false,
@@ -182,15 +189,31 @@ impl Simulation {
 
     /// Takes one tick; the sample of this instant if one was due.
     pub fn step(&mut self) -> Option<TraceSample> {
-        self.step_watched(|_| ())
+        self.step_outside(&mut ())
+    }
+
+    /// As [`Simulation::step`], with someone outside who takes part.
+    pub fn step_outside(&mut self, outside: &mut impl Outside) -> Option<TraceSample> {
+        self.step_with(outside, |_| ())
     }
 
     /// As [`Simulation::step`], telling `begins` where each part of the tick begins: for a caller with a clock.
-    pub fn step_watched(&mut self, mut begins: impl FnMut(Stage)) -> Option<TraceSample> {
+    pub fn step_watched(&mut self, begins: impl FnMut(Stage)) -> Option<TraceSample> {
+        self.step_with(&mut (), begins)
+    }
+
+    fn step_with(
+        &mut self,
+        outside: &mut impl Outside,
+        mut begins: impl FnMut(Stage),
+    ) -> Option<TraceSample> {
         let now = self.now;
+        outside.tick(now);
         begins(Stage::FramesIn);
         self.act(now);
-        self.deliver_frames(now);
+        let bus = &mut self.bus;
+        outside.frames_in(now, &mut |peer, frame| bus.send(now, Sender::Outside(peer).node(), frame));
+        self.deliver_frames(now, outside);
         begins(Stage::Car);
         self.move_car(now);
         begins(Stage::Sensors);
@@ -208,8 +231,14 @@ impl Simulation {
 
     /// Runs to the end, handing each sample to `on_sample`; `None` if `stop` said so on the way (asked ten
     /// times a simulated second).
-    pub fn run(
+    pub fn run(self, on_sample: impl FnMut(&TraceSample), stop: impl Fn() -> bool) -> Option<Outcome> {
+        self.run_outside(&mut (), on_sample, stop)
+    }
+
+    /// As [`Simulation::run`], with someone outside who takes part.
+    pub fn run_outside(
         mut self,
+        outside: &mut impl Outside,
         mut on_sample: impl FnMut(&TraceSample),
         stop: impl Fn() -> bool,
     ) -> Option<Outcome> {
@@ -218,7 +247,7 @@ impl Simulation {
             if asking.due(self.now) && stop() {
                 return None;
             }
-            if let Some(sample) = self.step() {
+            if let Some(sample) = self.step_outside(outside) {
                 on_sample(&sample);
             }
         }
@@ -293,9 +322,10 @@ impl Simulation {
         }
     }
 
-    /// 2. Frames that have crossed the bus arrive at both ends.
-    fn deliver_frames(&mut self, now: SimTime) {
+    /// 2. Frames that have crossed the bus arrive at every node but their sender.
+    fn deliver_frames(&mut self, now: SimTime, outside: &mut impl Outside) {
         while let Some(delivery) = self.bus.poll(now) {
+            outside.frame_out(delivery.at, Sender::of(delivery.node), &delivery.frame);
             if delivery.reaches(CAR) {
                 self.car.receive(now, &delivery.frame);
             }
@@ -310,8 +340,11 @@ impl Simulation {
         if now == SimTime::ZERO {
             return;
         }
-        let foot_pct =
-            if self.holds_car && self.stack.operator().foot_on_brake() { HOLDING_BRAKE_PCT } else { 0.0 };
+        if self.external_canbus {
+            self.watch_external_canbus(now);
+        }
+        let held = self.holds_car && (self.external_canbus || self.stack.operator().foot_on_brake());
+        let foot_pct = if held { HOLDING_BRAKE_PCT } else { 0.0 };
         if let Some(collision) = self.car.step(now, &self.driver.input(now, foot_pct)) {
             self.observer.event(now, "collision", collision.detail);
         }
@@ -323,6 +356,31 @@ impl Simulation {
                 _ => continue,
             };
             self.observer.event(event.time, name, event.subsystem.to_string());
+        }
+    }
+
+    /// What the by-wire units obey is the drive mode that a canbus outside has brought about. The driver lifts the
+    /// foot in the tick in which the first of them is enabled: later would be an override.
+    fn watch_external_canbus(&mut self, now: SimTime) {
+        let enabled = |subsystem| self.car.bywire.mode(subsystem) == Some(Mode::Enabled);
+        let pedals = enabled(Subsystem::Brake) && enabled(Subsystem::Throttle);
+        let mode = match (enabled(Subsystem::Steering), pedals) {
+            (true, true) => DrivingMode::CompleteAutoDrive,
+            (true, false) => DrivingMode::AutoSteerOnly,
+            (false, true) => DrivingMode::AutoSpeedOnly,
+            (false, false) => DrivingMode::CompleteManual,
+        };
+        let any = [Subsystem::Brake, Subsystem::Throttle, Subsystem::Steering].into_iter().any(enabled);
+        self.holds_car &= !any;
+        let before = self.stack.driving_mode();
+        self.stack.set_external_mode(mode);
+        let (was, is) = (before == DrivingMode::CompleteAutoDrive, mode == DrivingMode::CompleteAutoDrive);
+        if was != is {
+            let (name, detail) = match is {
+                true => ("engaged", "brake, throttle and steering obey the canbus outside"),
+                false => ("disengaged", "a by-wire unit no longer obeys the canbus outside"),
+            };
+            self.observer.event(now, name, detail);
         }
     }
 
@@ -363,6 +421,10 @@ impl Simulation {
             if change.from == DrivingMode::CompleteAutoDrive && name != "disengaged" {
                 self.observer.event(now, "disengaged", change.cause.to_string());
             }
+        }
+        if self.external_canbus {
+            // The embedded control drives nothing.
+            return;
         }
         // Control holds an emergency stop from its start until the first RESET; only later ones are news.
         let engaged = self.stack.driving_mode() == DrivingMode::CompleteAutoDrive;

@@ -40,7 +40,7 @@ impl<M> Default for Topic<M> {
     }
 }
 
-/// The seats, each embedded.
+/// The seats, each embedded; the canbus may be outside.
 pub(crate) struct Stack {
     epoch_unix_s: f64,
     gnss_driver: GnssDriver,
@@ -48,6 +48,8 @@ pub(crate) struct Stack {
     planning: Option<Planning>,
     control: Control,
     canbus: Canbus,
+    /// The drive mode that a canbus outside has brought about; the embedded one is then silent.
+    external_mode: Option<DrivingMode>,
     operator: Operator,
     localization_timer: Periodic,
     planning_timer: Periodic,
@@ -84,6 +86,7 @@ impl Stack {
         control: ControlConf,
         calibration: CalibrationTable,
         operator: Operator,
+        external_canbus: bool,
     ) -> Self {
         let control_period = Duration::from_nanos((control.control_period_s * 1e9).round() as u64);
         Stack {
@@ -93,6 +96,7 @@ impl Stack {
             planning,
             control: Control::new(control, calibration),
             canbus: Canbus::new(CanbusConf::default()),
+            external_mode: external_canbus.then_some(DrivingMode::CompleteManual),
             operator,
             localization_timer: Periodic::new(LOCALIZATION_PERIOD, LOCALIZATION_PHASE),
             planning_timer: Periodic::new(PLANNING_PERIOD, PLANNING_PHASE),
@@ -162,7 +166,9 @@ impl Stack {
         if self.control_timer.due(now) {
             self.command.sent = Some(Box::new(self.control.tick(unix_s)));
         }
-        self.chassis.sent = self.canbus.tick(now, unix_s, &mut send);
+        if self.external_mode.is_none() {
+            self.chassis.sent = self.canbus.tick(now, unix_s, &mut send);
+        }
         if let Some(action) = self.operator.act(now, self.canbus.driving_mode()) {
             self.press(now, action);
         }
@@ -223,7 +229,12 @@ impl Stack {
     }
 
     pub(crate) fn driving_mode(&self) -> DrivingMode {
-        self.canbus.driving_mode()
+        self.external_mode.unwrap_or_else(|| self.canbus.driving_mode())
+    }
+
+    /// The drive mode that the canbus outside has brought about.
+    pub(crate) fn set_external_mode(&mut self, mode: DrivingMode) {
+        self.external_mode = Some(mode);
     }
 
     pub(crate) fn is_estop(&self) -> bool {

@@ -170,13 +170,12 @@ impl Check<'_, '_, '_> {
             ("planning", stack.planning),
             ("control", stack.control),
             ("localization", stack.localization),
-            ("canbus", stack.canbus),
             ("gnss_driver", stack.gnss_driver),
         ] {
             if filled == Seat::External {
                 let message = format!(
-                    "`{seat} = \"external\"`: external seats come with the links, which this version does not \
-                     have; write \"embedded\" or leave the key out"
+                    "`{seat} = \"external\"`: of the seats only `canbus` can be outside in this version, on a \
+                     CAN link; write \"embedded\" or leave the key out"
                 );
                 self.wrong(&steps!["stack", seat], message);
             }

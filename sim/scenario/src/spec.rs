@@ -270,7 +270,7 @@ pub enum Seat {
     /// Skidpad's own module.
     #[default]
     Embedded,
-    /// A process outside. Not yet: comes with the links.
+    /// A process outside, on a link. So far for `canbus` only.
     External,
 }
 

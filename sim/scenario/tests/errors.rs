@@ -311,8 +311,8 @@ fn limits_that_mean_nothing_are_told() {
 }
 
 #[test]
-fn an_external_seat_is_refused_until_the_links_are_there() {
-    changed("control = \"embedded\"", "control = \"external\"", &["external seats come with the links"]);
+fn an_external_seat_that_has_no_link_is_refused() {
+    changed("control = \"embedded\"", "control = \"external\"", &["only `canbus` can be outside"]);
 }
 
 #[test]

@@ -1,0 +1,83 @@
+//! The door to the outside: who takes part in the ticks from there.
+
+use skidpad_can::{Frame, NodeId};
+use skidpad_kernel::SimTime;
+
+/// Someone outside the simulation who takes part in its ticks: links, recorders, whoever paces it.
+///
+/// Every method may be left as it is and then does nothing; `()` is nobody. What is done here must not block
+/// for long: the simulation waits.
+pub trait Outside {
+    /// The tick of the instant `now` begins: who keeps pace with a clock waits here.
+    fn tick(&mut self, now: SimTime) {
+        let _ = now;
+    }
+
+    /// Frames from outside: each is given to `send` with the number of the peer that it comes from, and competes
+    /// for the bus from `now` on. A peer does not get its own frames back.
+    fn frames_in(&mut self, now: SimTime, send: &mut dyn FnMut(u8, Frame)) {
+        let _ = (now, send);
+    }
+
+    /// A frame has crossed the bus: its last bit had passed at `at`, at most one tick ago.
+    fn frame_out(&mut self, at: SimTime, from: Sender, frame: &Frame) {
+        let _ = (at, from, frame);
+    }
+
+    /// Bytes that leave the receiver's port at `now`.
+    fn receiver_out(&mut self, now: SimTime, bytes: &[u8]) {
+        let _ = (now, bytes);
+    }
+}
+
+/// Nobody.
+impl Outside for () {}
+
+/// Who put a frame on the bus.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Sender {
+    /// The embedded canbus.
+    Computer,
+    /// A module of the car.
+    Car,
+    /// A peer outside, by the number given to `send` in [`Outside::frames_in`].
+    Outside(u8),
+}
+
+const COMPUTER: u8 = 0;
+const CAR: u8 = 1;
+const FIRST_OUTSIDE: u8 = 2;
+
+impl Sender {
+    /// Peers outside are numbered from 0 to this.
+    pub const MAX_OUTSIDE: u8 = u8::MAX - FIRST_OUTSIDE;
+
+    pub(crate) const fn node(self) -> NodeId {
+        match self {
+            Sender::Computer => NodeId(COMPUTER),
+            Sender::Car => NodeId(CAR),
+            Sender::Outside(peer) => NodeId(peer.saturating_add(FIRST_OUTSIDE)),
+        }
+    }
+
+    pub(crate) const fn of(node: NodeId) -> Self {
+        match node.0 {
+            COMPUTER => Sender::Computer,
+            CAR => Sender::Car,
+            peer => Sender::Outside(peer - FIRST_OUTSIDE),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_sender_is_a_node_of_its_own() {
+        let peers = (0..=Sender::MAX_OUTSIDE).map(Sender::Outside);
+        for sender in [Sender::Computer, Sender::Car].into_iter().chain(peers) {
+            assert_eq!(Sender::of(sender.node()), sender);
+        }
+    }
+}
