@@ -6,7 +6,7 @@ use common::*;
 use nalgebra::Vector3;
 use proptest::prelude::*;
 use skidpad_vehicle::{ActuatorDemand, Attitude, Environment, Gear, VehicleModel, VehicleParams};
-use skidpad_world::FlatGround;
+use skidpad_world::{FlatGround, Ground, SurfacePoint};
 use std::f64::consts::PI;
 
 /// A manoeuvre: the demand at a time.
@@ -226,8 +226,8 @@ fn inputs() -> impl Strategy<Value = Inputs> {
     prop::collection::vec((0.0..100.0f64, 0.0..100.0f64, -470.0..470.0f64, 0usize..5, any::<bool>()), 20)
 }
 
-/// Half a second of each of `inputs`: 24 cases of the five tests below are 10⁶ steps.
-fn abuse<S: skidpad_world::Ground>(run: &mut Run<S>, inputs: &Inputs, limit_mps: f64) {
+/// Half a second of each of `inputs`: 24 cases of the six tests below are more than 10⁶ steps.
+fn abuse<S: Ground>(run: &mut Run<S>, inputs: &Inputs, limit_mps: f64) {
     const GEARS: [Gear; 5] = [Gear::Park, Gear::Reverse, Gear::Neutral, Gear::Drive, Gear::Low];
     for (throttle, brake, steer, gear, parking_brake) in inputs {
         let mut demand = demand(*throttle, *brake, *steer, GEARS[*gear]);
@@ -239,6 +239,21 @@ fn abuse<S: skidpad_world::Ground>(run: &mut Run<S>, inputs: &Inputs, limit_mps:
         assert!(speed < limit_mps, "{speed} m/s after {demand:?}");
         assert!(run.state.rate_rps.norm() < 30.0, "{} rad/s after {demand:?}", run.state.rate_rps);
         assert!(spin < 1000.0, "{spin} rad/s after {demand:?}");
+    }
+}
+
+/// A slope with patches of its own friction under each wheel and steps of a hand's breadth.
+struct Wasteland {
+    plane: FlatGround,
+    friction: [f64; 4],
+    step_m: f64,
+}
+
+impl Ground for Wasteland {
+    fn surface(&mut self, wheel: usize, x_m: f64, y_m: f64) -> SurfacePoint {
+        let below = self.plane.surface(wheel, x_m, y_m);
+        let step = if (x_m * 0.3 + y_m * 0.2).floor().rem_euclid(2.0) == 0.0 { self.step_m } else { 0.0 };
+        SurfacePoint { friction: self.friction[wheel], height_m: below.height_m + step, ..below }
     }
 }
 
@@ -277,6 +292,18 @@ proptest! {
     fn random_inputs_at_80_mps_never_break_the_model(inputs in inputs(), reversed in any::<bool>()) {
         let speed = if reversed { -80.0 } else { 80.0 };
         abuse(&mut Run::level(speed, &rolling()), &inputs, 100.0);
+    }
+
+    #[test]
+    fn random_inputs_to_any_shipped_car_on_a_wasteland_never_break_the_model(
+        inputs in inputs(), friction in prop::array::uniform4(0.0..1.2f64), step_m in -0.1..0.1f64,
+        slope_x in -0.3..0.3f64, speed in -10.0..40.0f64,
+        name in prop::sample::select(vec!["lincoln_mkz", "lincoln_mkz_turbo", "honda_civic"]),
+    ) {
+        let plane = FlatGround { slope_x, ..FlatGround::LEVEL };
+        let ground = Wasteland { plane, friction, step_m };
+        let model = VehicleModel::new(&car(name), DT_S);
+        abuse(&mut Run::with(model, ground, 0.5, speed, &rolling()), &inputs, 100.0);
     }
 
     #[test]

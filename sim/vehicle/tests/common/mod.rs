@@ -22,9 +22,14 @@ pub fn params() -> VehicleParams {
 
 /// The shipped Lincoln MKZ with its driver aids.
 pub fn shipped() -> VehicleParams {
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../vehicles/lincoln_mkz/vehicle.toml");
-    let text = std::fs::read_to_string(file).expect("the shipped vehicle");
-    VehicleParams::parse(&text, file).unwrap_or_else(|error| panic!("{error}"))
+    car("lincoln_mkz")
+}
+
+/// A shipped car as it is.
+pub fn car(name: &str) -> VehicleParams {
+    let file = format!("{}/../../vehicles/{name}/vehicle.toml", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(&file).expect("a shipped vehicle");
+    VehicleParams::parse(&text, &file).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// The shipped car changed by `change`, still a valid vehicle.
