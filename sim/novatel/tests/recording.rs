@@ -114,7 +114,7 @@ fn every_log_of_the_recording_is_taken_apart_and_says_what_the_car_did() {
                 assert_eq!(PositionType::from_wire(fix.position_type), Some(PositionType::Single));
                 assert!((fix.lat_deg - 37.4094).abs() < 1e-4 && (fix.lon_deg + 122.0242).abs() < 1e-4);
                 assert_eq!(fix.undulation_m, -32.1);
-                assert!((1.0..6.0).contains(&fix.height_std_m) && fix.used <= fix.tracked && fix.used > 8);
+                assert!((1.0..12.0).contains(&fix.height_std_m) && fix.used <= fix.tracked && fix.used >= 4);
             }
             Message::Bestvel(velocity) => {
                 assert_eq!(
