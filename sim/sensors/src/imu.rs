@@ -14,7 +14,7 @@ pub(crate) const SAMPLE_S: f64 = SAMPLE_NS as f64 * 1e-9;
 
 /// One 5 ms sample as the IMU reports it, before any correction: Earth rate, gravity and all errors
 /// are in it. Axes are the body's: x forward, y left, z up.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ImuSample {
     /// End of the 5 ms.
     pub measured_at: SimTime,
@@ -34,6 +34,7 @@ pub struct ImuSample {
 /// fixed to the Earth.
 #[derive(Clone, Debug)]
 pub struct Imu {
+    seed: u64,
     lever_arm: Vector3<f64>,
     earth: Earth,
     gyro: Triad,
@@ -74,6 +75,12 @@ pub(crate) struct Sample {
     pub free_fall: Vector3<f64>,
 }
 
+impl Sample {
+    pub(crate) fn reported(&self, measured_at: SimTime) -> ImuSample {
+        ImuSample { measured_at, angle_rad: self.angle.into(), velocity_mps: self.velocity.into() }
+    }
+}
+
 impl Imu {
     /// An IMU on a map in `frame`, in the run with `seed`.
     ///
@@ -103,6 +110,7 @@ impl Imu {
             range: a.range_g.map_or(f64::INFINITY, |range| range * G),
         };
         Ok(Imu {
+            seed,
             lever_arm: Vector3::from(params.lever_arm_m),
             earth: Earth::new(frame),
             gyro: Triad::new(seed, "imu.gyro", gyro),
@@ -117,12 +125,12 @@ impl Imu {
     ///
     /// A caller whose steps do not meet the multiples of 5 ms gets no sample.
     pub fn observe(&mut self, now: SimTime, truth: &Truth) -> Option<ImuSample> {
-        let sample = self.step(now, truth)?;
-        Some(ImuSample {
-            measured_at: now,
-            angle_rad: sample.angle.into(),
-            velocity_mps: sample.velocity.into(),
-        })
+        Some(self.step(now, truth)?.reported(now))
+    }
+
+    /// The seed of the run.
+    pub(crate) fn seed(&self) -> u64 {
+        self.seed
     }
 
     pub(crate) fn earth(&self) -> &Earth {

@@ -29,15 +29,19 @@
 //! ```
 
 mod earth;
+mod gnss;
 mod imu;
 mod noise;
 mod params;
 mod receiver;
+mod sigmas;
+mod solution;
 mod unaided;
 
 pub use imu::{Imu, ImuSample};
-pub use params::{AccelParams, GyroParams, ImuParams, ParameterError, ReceiverParams};
-pub use receiver::{Aiding, Receiver, ReceiverOutput};
+pub use params::{AccelParams, GyroParams, ImuParams, ParameterError, ReceiverParams, Start};
+pub use receiver::{Aiding, Receiver};
+pub use solution::{DualAntennaHeading, FixType, GnssSolution, InsQuality, ReceiverOutput};
 
 /// The true motion of the car at one instant, as the sensors see it.
 ///

@@ -19,17 +19,34 @@ pub(crate) struct GaussMarkov<const N: usize> {
 
 impl<const N: usize> GaussMarkov<N> {
     pub(crate) fn new(seed: u64, channel: &str, sigma: [f64; N], correlation_s: f64) -> Self {
+        Self::starting(seed, channel, sigma, correlation_s, SimTime::ZERO)
+    }
+
+    /// Processes that begin, stationary, at the knot at or before `start`.
+    pub(crate) fn starting(
+        seed: u64,
+        channel: &str,
+        sigma: [f64; N],
+        correlation_s: f64,
+        start: SimTime,
+    ) -> Self {
         let mut stream = NoiseStream::new(seed, channel);
-        let start: [f64; N] = stream.normals(0);
+        let knot = start.as_ns() / KNOT_NS;
+        let first: [f64; N] = stream.normals(knot);
         let mut process = GaussMarkov {
             stream,
             sigma,
             decay: libm::exp(-(KNOT_NS as f64) * 1e-9 / correlation_s.max(1e-3)),
-            knot: 0,
-            ends: [std::array::from_fn(|i| sigma[i] * start[i]); 2],
+            knot,
+            ends: [std::array::from_fn(|i| sigma[i] * first[i]); 2],
         };
-        process.ends[1] = process.after(process.ends[0], 1);
+        process.ends[1] = process.after(process.ends[0], knot + 1);
         process
+    }
+
+    /// True if the processes are zero for ever.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.sigma.iter().all(|sigma| *sigma == 0.0)
     }
 
     /// The processes at `now`. Time must not run backwards.

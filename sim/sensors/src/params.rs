@@ -5,6 +5,7 @@
 //! All values are 1σ unless the name says otherwise; where a source gives a largest value, a third of
 //! it is taken as 1σ.
 
+use crate::FixType;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -239,6 +240,43 @@ pub struct ReceiverParams {
     pub residual_gyro_bias_deg_per_h: f64,
     /// Accelerometer bias that the filter has not learned, per axis, mg: constant over a run.
     pub residual_accel_bias_mg: f64,
+    /// Multipath error of the position under open sky, east and north each, m.
+    pub multipath_horizontal_m: f64,
+    /// Multipath error of the position under open sky, up, m.
+    pub multipath_vertical_m: f64,
+    /// Correlation time of the multipath, s.
+    pub multipath_correlation_s: f64,
+    /// The best satellite fix the receiver reaches; the position errors above are those of this type.
+    pub best_fix: FixType,
+    /// From SINGLE to PSRDIFF, s.
+    pub psr_diff_after_s: f64,
+    /// From PSRDIFF to NARROW_FLOAT, s.
+    pub float_after_s: f64,
+    /// From NARROW_FLOAT to NARROW_INT, s.
+    pub fixed_after_s: f64,
+    /// After an outage of at most this length the receiver takes up the fix type it had, s.
+    pub quick_refix_s: f64,
+    /// Corrections older than this are not used for carrier phase, s.
+    pub rtk_timeout_s: f64,
+    /// Corrections older than this are not used for pseudoranges, s.
+    pub psr_diff_timeout_s: f64,
+    /// From switching on to the first SINGLE fix, s; with `start = "cold"`.
+    pub first_fix_s: f64,
+    /// Coarse alignment at rest after the first fix, s; with `start = "cold"`.
+    pub alignment_s: f64,
+    /// Alignment is complete above this speed, m/s, unless two antennas give the heading.
+    pub kinematic_alignment_mps: f64,
+    /// How the receiver begins.
+    pub start: Start,
+    /// Position of the antenna (the rear one of two) in the vehicle's body frame, m.
+    pub antenna_lever_arm_m: [f64; 3],
+    /// Distance of a second antenna in front of the first, m; absent for one antenna.
+    pub dual_antenna_baseline_m: Option<f64>,
+    /// From the epoch of a satellite solution until it is computed, s.
+    pub gnss_latency_s: f64,
+    /// When the fix gets worse, the error of the solution goes to that of the new type in this time, s:
+    /// the filter holds on to what it knows.
+    pub hold_time_constant_s: f64,
     /// From the return of the satellites to the first fix that is used again, s. Until then the
     /// solution goes on unaided.
     pub reacquisition_s: f64,
@@ -250,6 +288,17 @@ pub struct ReceiverParams {
     pub latency_s: f64,
     /// Extra latency, uniform between 0 and this, s. Messages never overtake each other.
     pub latency_jitter_s: f64,
+}
+
+/// How a receiver begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Start {
+    /// Aligned, with its best fix.
+    #[default]
+    Aligned,
+    /// Just switched on: no satellites, no alignment.
+    Cold,
 }
 
 impl Default for ReceiverParams {
@@ -277,11 +326,15 @@ impl ReceiverParams {
             attitude_correlation_s: 1.0,
             residual_gyro_bias_deg_per_h: 0.0,
             residual_accel_bias_mg: 0.0,
+            multipath_horizontal_m: 0.0,
+            multipath_vertical_m: 0.0,
+            gnss_latency_s: 0.0,
             reacquisition_s: 0.0,
             refix_time_constant_s: 0.0,
             high_variance_azimuth_deg: 2.0,
             latency_s: 0.0,
             latency_jitter_s: 0.0,
+            ..Self::rtk_fixed()
         }
     }
 
@@ -302,10 +355,28 @@ impl ReceiverParams {
             attitude_correlation_s: 100.0,      // [E]
             residual_gyro_bias_deg_per_h: 2.0,  // [R]
             residual_accel_bias_mg: 0.2,        // [R]
-            reacquisition_s: 1.0,               // L1 0.5 s, L2 1 s [R]
-            refix_time_constant_s: 5.0,         // 95 % in 15 s: RTK needs 10 to 60 s [R]
-            high_variance_azimuth_deg: 2.0,     // the receiver's default threshold [R]
-            latency_s: 0.005,                   // INS solution 5 to 10 ms, the serial line not included
+            multipath_horizontal_m: 0.0,        // carrier multipath, 5 mm, is in the drift
+            multipath_vertical_m: 0.0,
+            multipath_correlation_s: 30.0, // 10 to 100 s [R]
+            best_fix: FixType::NarrowInt,
+            psr_diff_after_s: 1.0,        // one epoch of corrections [E]
+            float_after_s: 2.0,           // [E]
+            fixed_after_s: 10.0,          // RTK re-initialisation takes 10 to 60 s [R]
+            quick_refix_s: 10.0,          // [E]: the inertial solution is then good to 0.3 m
+            rtk_timeout_s: 60.0,          // the receiver's default RTKTIMEOUT [R]
+            psr_diff_timeout_s: 300.0,    // the receiver's default PSRDIFFTIMEOUT [R]
+            first_fix_s: 15.0,            // warm, almanac at hand [E]
+            alignment_s: 30.0,            // [E]
+            kinematic_alignment_mps: 5.0, // OM-20000141 [M]
+            start: Start::Aligned,
+            antenna_lever_arm_m: [1.11, 0.0, 1.55], // on the roof [E]; a car of Apollo has 1.10866 m from IMU to antenna
+            dual_antenna_baseline_m: None,
+            gnss_latency_s: 0.07,           // 50 to 100 ms
+            hold_time_constant_s: 60.0,     // [E]
+            reacquisition_s: 1.0,           // L1 0.5 s, L2 1 s [R]
+            refix_time_constant_s: 5.0,     // 95 % in 15 s: RTK needs 10 to 60 s [R]
+            high_variance_azimuth_deg: 2.0, // the receiver's default threshold [R]
+            latency_s: 0.005,               // INS solution 5 to 10 ms, the serial line not included
             latency_jitter_s: 0.005,
         }
     }
@@ -319,6 +390,23 @@ impl ReceiverParams {
             position_drift_horizontal_m: 0.3, // 0.2 to 0.4 m [R]
             position_drift_vertical_m: 0.5,   // [E]
             position_correlation_s: 300.0,    // [R]
+            best_fix: FixType::NarrowFloat,
+            ..Self::rtk_fixed()
+        }
+    }
+
+    /// Pseudoranges with corrections (PSRDIFF): 0.4 m rms.
+    pub fn psr_diff() -> Self {
+        ReceiverParams {
+            source: "DGPS 0.4 m rms, OM-20000122 [M]; correlation [R]".into(),
+            position_white_horizontal_m: 0.05,
+            position_white_vertical_m: 0.1,    // [E]
+            position_drift_horizontal_m: 0.25, // 80 % of the variance of 0.4 m rms over two axes
+            position_drift_vertical_m: 0.5,    // [E] twice the horizontal
+            position_correlation_s: 900.0,     // 600 to 1800 s [R]
+            multipath_horizontal_m: 0.13,      // the rest
+            multipath_vertical_m: 0.25,        // [E]
+            best_fix: FixType::PsrDiff,
             ..Self::rtk_fixed()
         }
     }
@@ -329,9 +417,12 @@ impl ReceiverParams {
             source: "single point L1/L2 1.2 m rms, OM-20000122 [M]; correlation [R]".into(),
             position_white_horizontal_m: 0.05,
             position_white_vertical_m: 0.1,    // [E]
-            position_drift_horizontal_m: 0.85, // 1.2 m rms over two axes
-            position_drift_vertical_m: 1.7,    // [E] twice the horizontal
+            position_drift_horizontal_m: 0.76, // 80 % of the variance of 1.2 m rms over two axes
+            position_drift_vertical_m: 1.52,   // [E] twice the horizontal
             position_correlation_s: 1200.0,    // 600 to 1800 s [R]
+            multipath_horizontal_m: 0.38,      // the rest; 0.3 to 0.7 m [R]
+            multipath_vertical_m: 0.76,        // [E]
+            best_fix: FixType::Single,
             ..Self::rtk_fixed()
         }
     }
@@ -354,6 +445,19 @@ impl ReceiverParams {
             ("azimuth_drift_deg", self.azimuth_drift_deg, 45.0, angles),
             ("residual_gyro_bias_deg_per_h", self.residual_gyro_bias_deg_per_h, 36e3, "0 to 36000 °/h"),
             ("residual_accel_bias_mg", self.residual_accel_bias_mg, 1000.0, "0 to 1000 mg"),
+            ("multipath_horizontal_m", self.multipath_horizontal_m, 1000.0, metres),
+            ("multipath_vertical_m", self.multipath_vertical_m, 1000.0, metres),
+            ("psr_diff_after_s", self.psr_diff_after_s, 3600.0, times),
+            ("float_after_s", self.float_after_s, 3600.0, times),
+            ("fixed_after_s", self.fixed_after_s, 3600.0, times),
+            ("quick_refix_s", self.quick_refix_s, 3600.0, times),
+            ("rtk_timeout_s", self.rtk_timeout_s, 3600.0, times),
+            ("psr_diff_timeout_s", self.psr_diff_timeout_s, 3600.0, times),
+            ("first_fix_s", self.first_fix_s, 3600.0, times),
+            ("alignment_s", self.alignment_s, 3600.0, times),
+            ("kinematic_alignment_mps", self.kinematic_alignment_mps, 100.0, speeds),
+            ("gnss_latency_s", self.gnss_latency_s, 10.0, latencies),
+            ("hold_time_constant_s", self.hold_time_constant_s, 3600.0, times),
             ("reacquisition_s", self.reacquisition_s, 3600.0, times),
             ("refix_time_constant_s", self.refix_time_constant_s, 3600.0, times),
             ("high_variance_azimuth_deg", self.high_variance_azimuth_deg, 360.0, "0 to 360 °"),
@@ -362,6 +466,24 @@ impl ReceiverParams {
         ] {
             within(name, value, 0.0, largest, expected)?;
         }
+        for (name, value) in [
+            ("antenna_lever_arm_m[0]", self.antenna_lever_arm_m[0]),
+            ("antenna_lever_arm_m[1]", self.antenna_lever_arm_m[1]),
+            ("antenna_lever_arm_m[2]", self.antenna_lever_arm_m[2]),
+        ] {
+            within(name, value, -20.0, 20.0, "a distance of at most 20 m")?;
+        }
+        let baseline_m = self.dual_antenna_baseline_m.unwrap_or(1.0);
+        within("dual_antenna_baseline_m", baseline_m, 0.2, 20.0, "0.2 to 20 m, or absent")?;
+        if self.best_fix == FixType::None {
+            let expected = "a fix: single (16), psr_diff (17), narrow_float (34) or narrow_int (50)";
+            return Err(ParameterError { name: "best_fix", value: 0.0, expected });
+        }
+        correlation(
+            "multipath_correlation_s",
+            self.multipath_correlation_s,
+            &[self.multipath_horizontal_m, self.multipath_vertical_m],
+        )?;
         correlation(
             "position_correlation_s",
             self.position_correlation_s,

@@ -207,6 +207,7 @@ fn errors_of_the_fixed_solution_scatter_over_runs_as_the_profile_says() {
     for (name, params) in [
         ("rtk_fixed", ReceiverParams::rtk_fixed()),
         ("rtk_float", ReceiverParams::rtk_float()),
+        ("psr_diff", ReceiverParams::psr_diff()),
         ("single", ReceiverParams::single()),
     ] {
         let runs: Vec<Inspvas> = (0..1500)
@@ -216,17 +217,25 @@ fn errors_of_the_fixed_solution_scatter_over_runs_as_the_profile_says() {
             })
             .collect();
         let sigma = |pick: &dyn Fn(&Inspvas) -> f64| rms(runs.iter().map(pick));
-        let both = |a: f64, b: f64| f64::hypot(a, b);
+        let all = |parts: &[f64]| parts.iter().map(|part| part * part).sum::<f64>().sqrt();
         for (found, expected) in [
             (
                 sigma(&|s| position(s).x),
-                both(params.position_white_horizontal_m, params.position_drift_horizontal_m),
+                all(&[
+                    params.position_white_horizontal_m,
+                    params.position_drift_horizontal_m,
+                    params.multipath_horizontal_m,
+                ]),
             ),
             (
                 sigma(&|s| position(s).z),
-                both(params.position_white_vertical_m, params.position_drift_vertical_m),
+                all(&[
+                    params.position_white_vertical_m,
+                    params.position_drift_vertical_m,
+                    params.multipath_vertical_m,
+                ]),
             ),
-            (sigma(&|s| s.north_mps), both(params.velocity_white_mps, params.velocity_drift_mps)),
+            (sigma(&|s| s.north_mps), all(&[params.velocity_white_mps, params.velocity_drift_mps])),
             (sigma(&|s| s.roll_deg), params.tilt_drift_deg),
             (sigma(&|s| s.azimuth_deg - 90.0), params.azimuth_drift_deg),
         ] {
@@ -376,6 +385,7 @@ fn an_outage_begins_without_a_jump_and_its_error_fades_after_the_satellites_retu
     let params = ReceiverParams {
         position_white_horizontal_m: 0.0,
         position_white_vertical_m: 0.0,
+        quick_refix_s: 20.0,
         ..ReceiverParams::rtk_fixed()
     };
     let mut receiver = receiver(params, ImuParams::datasheet(), 8);
