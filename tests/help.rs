@@ -4,8 +4,8 @@ mod common;
 use common::{repository, skidpad};
 use std::process::{Command, Stdio};
 
-const SUBCOMMANDS: [&str; 8] =
-    ["run", "check", "list", "schema", "openloop", "calibrate", "validate", "bench"];
+const SUBCOMMANDS: [&str; 9] =
+    ["run", "check", "list", "schema", "openloop", "calibrate", "validate", "bench", "gnss"];
 
 #[test]
 fn every_subcommand_has_a_manual_page() {

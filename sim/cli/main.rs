@@ -3,6 +3,7 @@
 mod bench;
 mod calibrate;
 mod check;
+mod gnss;
 mod input;
 mod interrupt;
 mod list;
@@ -59,6 +60,7 @@ enum Command {
     Calibrate(calibrate::Args),
     Validate(validate::Args),
     Bench(bench::Args),
+    Gnss(gnss::Args),
 }
 
 fn main() -> ExitCode {
@@ -86,5 +88,6 @@ fn run(command: &Command) -> Result<Status, Failure> {
         Command::Calibrate(args) => calibrate::run(args),
         Command::Validate(args) => validate::run(args),
         Command::Bench(args) => bench::run(args),
+        Command::Gnss(args) => gnss::run(args),
     }
 }

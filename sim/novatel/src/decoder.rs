@@ -140,6 +140,12 @@ impl Decoder {
         self.next_log().map(|log| log.message)
     }
 
+    /// Bytes that may be the start of a log whose rest has not come.
+    #[must_use]
+    pub fn pending_bytes(&self) -> usize {
+        self.pending.len() - self.done
+    }
+
     /// What happened so far.
     #[must_use]
     pub fn stats(&self) -> DecoderStats {
