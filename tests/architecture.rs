@@ -12,7 +12,7 @@ const FLOORS: &[&[&str]] = &[
     &["bywire", "sensors", "score", "stack", "manoeuvre"],
     &["scenario"],
     &["engine"],
-    &["links", "report"],
+    &["links", "ntcan", "report"],
     &["cli", "desktop"],
 ];
 

@@ -1,0 +1,8 @@
+//! Gives the library the name that programs linked against the card maker's library look for.
+
+fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    if std::env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("linux") {
+        println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,libntcan.so.4");
+    }
+}
