@@ -3,8 +3,9 @@
 //! Source of names, argument order and layouts: see [`crate::codes`].
 //!
 //! # Safety
-//! The caller keeps C's promises: a pointer is null (refused with `NTCAN_INVALID_PARAMETER`) or good for what the call says it reads or
-//! writes there, and nobody else touches that memory during the call. Alignment does not matter: the interface packs its structures.
+//! The caller keeps C's promises: a pointer is null (refused with `NTCAN_INVALID_PARAMETER`) or good for what
+//! the call says it reads or writes there, and nobody else touches that memory during the call. Alignment
+//! does not matter: the interface packs its structures.
 
 #![allow(non_snake_case, reason = "names of the interface")]
 #![allow(clippy::missing_safety_doc, reason = "the same for all, said above")]
@@ -116,7 +117,8 @@ unsafe fn put<T>(place: *mut T, value: T) -> Result<(), i32> {
     if place.is_null() {
         return Err(codes::INVALID_PARAMETER);
     }
-    // SAFETY: not null, and then good for writing by the caller's promise; packed structures need no alignment.
+    // SAFETY: not null, and then good for writing by the caller's promise; packed structures need no
+    // alignment.
     unsafe { place.write_unaligned(value) };
     Ok(())
 }
@@ -129,11 +131,13 @@ unsafe fn get<T: Copy>(place: *const T) -> Result<T, i32> {
     if place.is_null() {
         return Err(codes::INVALID_PARAMETER);
     }
-    // SAFETY: not null, and then good for reading by the caller's promise; packed structures need no alignment.
+    // SAFETY: not null, and then good for reading by the caller's promise; packed structures need no
+    // alignment.
     Ok(unsafe { place.read_unaligned() })
 }
 
-/// Reads up to `*len` frames into an array of messages, which are `M`; `*len` is then how many came, 0 with every error.
+/// Reads up to `*len` frames into an array of messages, which are `M`; `*len` is then how many came, 0 with
+/// every error.
 ///
 /// # Safety
 /// See the module.
@@ -146,7 +150,7 @@ unsafe fn receive<M>(
 ) -> Result<(), i32> {
     // SAFETY: the caller's promise for `len`.
     let max = unsafe { get(len)? };
-    // A program that looks at the count and not at the code, as Apollo 1.0 does at a time-out, must see no frames.
+    // Apollo 1.0 looks at the count and not at the code when a read has timed out.
     // SAFETY: the caller's promise for `len`.
     unsafe { put(len, 0)? };
     let max = usize::try_from(max).ok().filter(|max| *max > 0).ok_or(codes::INVALID_PARAMETER)?;
@@ -162,7 +166,8 @@ unsafe fn receive<M>(
     unsafe { put(len, received.len() as i32) }
 }
 
-/// Sends `*len` frames from an array of messages that begin with a [`CMSG`]; `*len` is then how many were taken.
+/// Sends `*len` frames from an array of messages that begin with a [`CMSG`]; `*len` is then how many were
+/// taken.
 ///
 /// # Safety
 /// See the module.
@@ -186,7 +191,8 @@ unsafe fn transmit<M>(handle: i32, messages: *const M, len: *mut i32, block: boo
     result
 }
 
-/// The frame of a message to send. Only the bytes that count are read: programs leave the others as they were.
+/// The frame of a message to send. Only the bytes that count are read: programs leave the others as they
+/// were.
 ///
 /// # Safety
 /// `message` is good for reading a [`CMSG`].
@@ -225,8 +231,8 @@ fn pack_timed(received: &Received) -> CMSG_T {
     CMSG_T { message: pack(received), timestamp: received.timestamp_us }
 }
 
-/// Opens a net; queues in frames, time-outs in ms (0 waits for ever). The handle receives nothing until identifiers are enabled, and
-/// the net is on the bus once a bit rate is set.
+/// Opens a net; queues in frames, time-outs in ms (0 waits for ever). The handle receives nothing until
+/// identifiers are enabled, and the net is on the bus once a bit rate is set.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn canOpen(
     net: i32,
@@ -289,8 +295,8 @@ pub unsafe extern "C" fn canIdRegionDelete(handle: i32, first: i32, count: *mut 
     })
 }
 
-/// Sets the bit rate of the net: a number of the card's table (2 is 500 kbit/s) or 0x20000000 and bit/s; 0x40000000 added listens only;
-/// 0x7fffffff leaves the bus.
+/// Sets the bit rate of the net: a number of the card's table (2 is 500 kbit/s) or 0x20000000 and bit/s;
+/// 0x40000000 added listens only; 0x7fffffff leaves the bus.
 #[unsafe(no_mangle)]
 pub extern "C" fn canSetBaudrate(handle: i32, baud: u32) -> i32 {
     answer(|| {
@@ -310,8 +316,9 @@ pub unsafe extern "C" fn canGetBaudrate(handle: i32, baud: *mut u32) -> i32 {
     })
 }
 
-/// Reads up to `*len` frames, waiting for the first one at most the receive time-out; `*len` is then how many came, and 0 with
-/// `NTCAN_RX_TIMEOUT` and every other error. `overlapped` is for other systems and not looked at.
+/// Reads up to `*len` frames, waiting for the first one at most the receive time-out; `*len` is then how many
+/// came, and 0 with `NTCAN_RX_TIMEOUT` and every other error. `overlapped` is for other systems and not
+/// looked at.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn canRead(
     handle: i32,
@@ -351,8 +358,9 @@ pub unsafe extern "C" fn canTakeT(handle: i32, messages: *mut CMSG_T, len: *mut 
     answer(|| unsafe { receive(handle, messages, len, false, pack_timed) })
 }
 
-/// Sends `*len` frames and waits until the line has taken the last one, at most the send time-out; `*len` is then how many went out.
-/// Without Skidpad the answer is `NTCAN_TX_TIMEOUT`, as that of a card whose bus nobody else is on.
+/// Sends `*len` frames and waits until the line has taken the last one, at most the send time-out; `*len` is
+/// then how many went out. Without Skidpad the answer is `NTCAN_TX_TIMEOUT`, as that of a card whose bus
+/// nobody else is on.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn canWrite(
     handle: i32,
@@ -365,7 +373,8 @@ pub unsafe extern "C" fn canWrite(
     answer(|| unsafe { transmit(handle, messages, len, true) })
 }
 
-/// Puts `*len` frames into the send queue without waiting; `*len` is then how many had room, and the rest is `NTCAN_CONTR_BUSY`.
+/// Puts `*len` frames into the send queue without waiting; `*len` is then how many had room, and the rest is
+/// `NTCAN_CONTR_BUSY`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn canSend(handle: i32, messages: *const CMSG, len: *mut i32) -> i32 {
     // SAFETY: see the module.
@@ -405,7 +414,8 @@ pub unsafe extern "C" fn canFormatError(error: i32, kind: u32, text: *mut c_char
             return Err(codes::INVALID_PARAMETER);
         }
         let kept = wanted.len().min(size as usize - 1);
-        // SAFETY: `kept` bytes and the zero are at most `size`, for which `text` is good by the caller's promise.
+        // SAFETY: `kept` bytes and the zero are at most `size`, for which `text` is good by the caller's
+        // promise.
         unsafe {
             text.cast::<u8>().copy_from_nonoverlapping(wanted.as_ptr(), kept);
             text.add(kept).write(0);
@@ -414,8 +424,8 @@ pub unsafe extern "C" fn canFormatError(error: i32, kind: u32, text: *mut c_char
     })
 }
 
-/// Asks or sets something rare; `argument` points to what the command reads or writes, see [`crate::codes::ioctl`]. Other commands are
-/// answered `NTCAN_NOT_IMPLEMENTED`.
+/// Asks or sets something rare; `argument` points to what the command reads or writes, see
+/// [`crate::codes::ioctl`]. Other commands are answered `NTCAN_NOT_IMPLEMENTED`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn canIoctl(handle: i32, command: u32, argument: *mut c_void) -> i32 {
     answer(|| {

@@ -1,7 +1,8 @@
 //! The numbers of the NTCAN interface on Linux: return codes, flags, bit rates, control commands.
 //!
-//! Source: names and values are those that esd's public `ntcan.h` defines for Linux, as found beside open-source users of the card
-//! (reneulab/ReNeu_Lab `pci200/ntcan.h` of 2010, the later header with `canIdRegionAdd`, and Apollo's own `esd_can_client.cc`).
+//! Source: names and values are those that esd's public `ntcan.h` defines for Linux, as found beside
+//! open-source users of the card (reneulab/ReNeu_Lab `pci200/ntcan.h` of 2010, the later header with
+//! `canIdRegionAdd`, and Apollo's own `esd_can_client.cc`).
 
 /// Value that a call returns when all went well.
 pub const SUCCESS: i32 = 0;
@@ -88,7 +89,8 @@ pub mod mode {
     pub const LOCAL_ECHO: u32 = 0x400;
     /// What Skidpad's bus can do.
     pub const KNOWN: u32 = NO_REMOTE | NO_DATA | NO_INTERACTION | MARK_INTERACTION | LOCAL_ECHO;
-    /// What the card can do and this library refuses: timed sending, CAN FD, LIN, object mode, overlapped calls.
+    /// What the card can do and this library refuses: timed sending, CAN FD, LIN, object mode, overlapped
+    /// calls.
     pub const REFUSED: u32 = 0x0002_0000 | 0x0004_0000 | 0x0800_0000 | 0x1000_0000 | 0x2000_0000;
 }
 
@@ -131,8 +133,8 @@ pub mod ioctl {
     pub const GET_TX_MSG_COUNT: u32 = 0x34;
 }
 
-/// Feature bits of `canStatus`: 29-bit identifiers, time stamps, listen-only, leaving the bus after the last close, local echo,
-/// identifier regions, diagnosis.
+/// Feature bits of `canStatus`: 29-bit identifiers, time stamps, listen-only, leaving the bus after the last
+/// close, local echo, identifier regions, diagnosis.
 pub const FEATURES: u16 = 1 << 1 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 11;
 
 /// Word that stands for no bit rate: the controller leaves the bus.
@@ -168,8 +170,8 @@ pub struct BitRate {
 }
 
 impl BitRate {
-    /// Reads the word of `canSetBaudrate`; `None`: leave the bus. Codes: `NOT_SUPPORTED` for controller registers and automatic
-    /// detection, `INVALID_PARAMETER` for a speed that slcan has no command for.
+    /// Reads the word of `canSetBaudrate`; `None`: leave the bus. Codes: `NOT_SUPPORTED` for controller
+    /// registers and automatic detection, `INVALID_PARAMETER` for a speed that slcan has no command for.
     pub fn from_word(word: u32) -> Result<Option<BitRate>, i32> {
         if word == NO_BIT_RATE {
             return Ok(None);

@@ -4,7 +4,8 @@ use crate::codes::{
     EVENTS, EXTENDED, ID_ALREADY_ENABLED, ID_NOT_ENABLED, INSUFFICIENT_RESOURCES, INVALID_PARAMETER,
 };
 
-/// The three areas of numbers that can be enabled: 11-bit and 29-bit identifiers and the card's events, first to last.
+/// The three areas of numbers that can be enabled: 11-bit and 29-bit identifiers and the card's events, first
+/// to last.
 const AREAS: [(u32, u32); 3] = [(0, 0x7ff), (EXTENDED, EXTENDED | 0x1fff_ffff), EVENTS];
 
 /// More separate regions than any program needs; a bound all the same.
@@ -136,7 +137,8 @@ mod tests {
         ) {
             let (mut filter, mut table) = (IdFilter::default(), vec![false; 0x800]);
             for (add, first, count) in calls {
-                let got = if add { filter.add_region(first, count) } else { filter.delete_region(first, count) };
+                let change = if add { IdFilter::add_region } else { IdFilter::delete_region };
+                let got = change(&mut filter, first, count);
                 let last = (first + count - 1).min(0x7ff);
                 prop_assert_eq!(got, Ok(last - first + 1));
                 table[first as usize..=last as usize].fill(add);

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
-/// Environment variable with the address of Skidpad's `slcan-tcp` link; several, with commas between, are nets 0, 1, ….
+/// Environment variable with the address of Skidpad's `slcan-tcp` link; several, with commas between, are
+/// nets 0, 1, ….
 pub const ADDRESS_VARIABLE: &str = "SKIDPAD_CAN";
 /// Where the link is looked for when the variable is not set.
 pub const DEFAULT_ADDRESS: &str = "127.0.0.1:28760";
@@ -52,7 +53,8 @@ pub struct Opening {
     pub rx_timeout_ms: i32,
 }
 
-/// Opens a handle; the net needs not be there yet. Codes: `INVALID_PARAMETER`, `NOT_SUPPORTED`, `NET_NOT_FOUND`, `INSUFFICIENT_RESOURCES`.
+/// Opens a handle; the net needs not be there yet. Codes: `INVALID_PARAMETER`, `NOT_SUPPORTED`,
+/// `NET_NOT_FOUND`, `INSUFFICIENT_RESOURCES`.
 pub fn open(opening: Opening) -> Result<i32, i32> {
     let Opening { net: number, flags, .. } = opening;
     if flags & mode::REFUSED != 0 {
@@ -96,7 +98,8 @@ pub fn open(opening: Opening) -> Result<i32, i32> {
     }
 }
 
-/// Closes a handle; calls that wait on it return. The last handle of a net ends its line. Code: `INVALID_HANDLE`.
+/// Closes a handle; calls that wait on it return. The last handle of a net ends its line. Code:
+/// `INVALID_HANDLE`.
 pub fn close(handle: i32) -> Result<(), i32> {
     let mut table = lock(&TABLE);
     let Handle { net, port, number } = table.handles.remove(&handle).ok_or(codes::INVALID_HANDLE)?;
@@ -145,7 +148,7 @@ fn address(net: i32, variable: Option<&str>) -> Result<String, String> {
     }
     let problem = if entry.is_empty() { "names no address for it".into() } else { format!("says {entry:?}") };
     Err(format!(
-        "cannot open net {net}: {ADDRESS_VARIABLE}={list:?} {problem}; expected one host:port a net, with commas between"
+        "cannot open net {net}: {ADDRESS_VARIABLE}={list:?} {problem}; expected host:port,host:port,…"
     ))
 }
 

@@ -1,7 +1,7 @@
 //! One net of the card: the line to Skidpad's bus, shared by all handles that are open on it.
 //!
-//! Two threads serve it: one connects (again and again, for ever) and reads, one writes. What waits to be sent waits in one bounded
-//! queue; what has arrived waits in the queue of each handle.
+//! Two threads serve it: one connects (again and again, for ever) and reads, one writes. What waits to be
+//! sent waits in one bounded queue; what has arrived waits in the queue of each handle.
 
 use crate::codes::{self, BitRate, mode};
 use crate::filter::IdFilter;
@@ -127,8 +127,9 @@ impl Port {
         self.arrived.notify_all();
     }
 
-    /// Takes up to `max` frames. With `block` it waits for the first one as long as the receive time-out; else none is no error.
-    /// Codes: `RX_TIMEOUT`, `NO_ID_ENABLED`, `INVALID_PARAMETER` (no queue), `OPERATION_ABORTED`, `HANDLE_FORCED_CLOSE`.
+    /// Takes up to `max` frames. With `block` it waits for the first one as long as the receive time-out;
+    /// else none is no error. Codes: `RX_TIMEOUT`, `NO_ID_ENABLED`, `INVALID_PARAMETER` (no queue),
+    /// `OPERATION_ABORTED`, `HANDLE_FORCED_CLOSE`.
     pub fn read(&self, max: usize, block: bool) -> Result<Vec<Received>, i32> {
         if self.rx_capacity == 0 {
             return Err(codes::INVALID_PARAMETER);
@@ -154,7 +155,8 @@ impl Port {
         Ok(rx.queue.drain(..count).collect())
     }
 
-    /// A frame has arrived. Gives how many were lost to make room: the oldest go, so that what is read is fresh.
+    /// A frame has arrived. Gives how many were lost to make room: the oldest go, so that what is read is
+    /// fresh.
     fn offer(&self, frame: &Frame, timestamp_us: u64, interaction: bool) -> u32 {
         let unwanted = if frame.remote { mode::NO_REMOTE } else { mode::NO_DATA };
         let unwanted = unwanted | if interaction { mode::NO_INTERACTION } else { 0 };
@@ -362,7 +364,8 @@ impl Net {
         self.changed.notify_all();
     }
 
-    /// Puts frames into the queue as far as there is room, without waiting. Gives how many, and `CONTR_BUSY` if not all.
+    /// Puts frames into the queue as far as there is room, without waiting. Gives how many, and `CONTR_BUSY`
+    /// if not all.
     pub fn send(&self, port: &Arc<Port>, frames: &[Frame]) -> (usize, Result<(), i32>) {
         let mut tx = lock(&self.tx);
         if let Err(code) = may_send(&tx, port) {
@@ -377,9 +380,10 @@ impl Net {
         (room, if room == frames.len() { Ok(()) } else { Err(codes::CONTR_BUSY) })
     }
 
-    /// Sends frames and waits until the line has taken the last one, at most the send time-out. Gives how many went out; those
-    /// that did not are taken back, so that an old command never reaches a car that comes later.
-    /// Codes: `TX_TIMEOUT`, `ERROR_NO_BAUDRATE`, `ERROR_LOM`, `INVALID_PARAMETER` (no queue), `OPERATION_ABORTED`, `HANDLE_FORCED_CLOSE`.
+    /// Sends frames and waits until the line has taken the last one, at most the send time-out. Gives how
+    /// many went out; those that did not are taken back, so that an old command never reaches a car that
+    /// comes later. Codes: `TX_TIMEOUT`, `ERROR_NO_BAUDRATE`, `ERROR_LOM`, `INVALID_PARAMETER` (no queue),
+    /// `OPERATION_ABORTED`, `HANDLE_FORCED_CLOSE`.
     pub fn write(&self, port: &Arc<Port>, frames: &[Frame]) -> (usize, Result<(), i32>) {
         let deadline = deadline(port.tx_timeout_ms.load(Relaxed));
         let mut tx = lock(&self.tx);
@@ -444,11 +448,12 @@ impl Net {
                     self.tell(News::Gone, &format!("Skidpad at {} has gone; waiting for it", self.address));
                 }
                 Err(error) => {
-                    let (address, run) = (&self.address, "skidpad run --external canbus --can slcan-tcp");
-                    self.tell(
-                        News::Absent,
-                        &format!("no Skidpad at {address} yet ({error}); start `{run}:{address}`, or name its address in SKIDPAD_CAN"),
+                    let address = &self.address;
+                    let start = format!("skidpad run --external canbus --can slcan-tcp:{address}");
+                    let text = format!(
+                        "no Skidpad at {address} yet ({error}): start `{start}`, or name it in SKIDPAD_CAN"
                     );
+                    self.tell(News::Absent, &text);
                 }
             }
             let end = Some(Instant::now() + RETRY);
@@ -552,7 +557,8 @@ impl Net {
             drop(tx);
             let written = (&*line).write_all(&text);
             if written.is_err() {
-                // The reading thread connects again; what was not sent goes out then, or is taken back by its sender.
+                // The reading thread connects again; what was not sent goes out then, or is taken back by its
+                // sender.
                 self.give_up(&line);
                 tx = lock(&self.tx);
                 continue;

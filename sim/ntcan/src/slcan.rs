@@ -1,4 +1,5 @@
-//! Frames as slcan text (the Lawicel ASCII protocol): `t1232AABB` and a carriage return is two bytes with identifier 0x123.
+//! Frames as slcan text (the Lawicel ASCII protocol): `t1232AABB` and a carriage return is two bytes with
+//! identifier 0x123.
 
 use crate::codes::EXTENDED;
 

@@ -1,4 +1,5 @@
-//! The library in the hands of a C program that is linked against it as Apollo's canbus is, with a small slcan server at the other end.
+//! The library in the hands of a C program that is linked against it as Apollo's canbus is, with a small
+//! slcan server at the other end.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -19,7 +20,8 @@ fn library() -> PathBuf {
     file
 }
 
-/// Folder with the C program and the library under the name it is installed by; `None`, said aloud, without a C compiler.
+/// Folder with the C program and the library under the name it is installed by; `None`, said aloud, without a
+/// C compiler.
 fn program() -> Option<&'static Path> {
     static FOLDER: OnceLock<Option<PathBuf>> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| {
