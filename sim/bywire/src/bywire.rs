@@ -3,7 +3,7 @@ use crate::gear::{GearSelector, Surroundings};
 use crate::layout::{BrakeCommand, GearCommand, SteeringCommand, ThrottleCommand, TurnSignalCommand};
 use crate::module::{Change, Flags, Mode, Module, Timing};
 use crate::reports::Reports;
-use crate::{ByWireParams, DriverInput, ParamError, TurnSignal};
+use crate::{ByWireParams, DriverInput, ParamError, TurnSignal, Unit};
 use skidpad_can::{Dbc, Frame, Missing};
 use skidpad_kernel::SimTime;
 use skidpad_vehicle::{ActuatorDemand, Gear, PlantReport, SteeringDemand};
@@ -88,6 +88,11 @@ pub(crate) struct State {
     pub watchdog_braking: bool,
     /// At rest in park or neutral at the last update.
     secured: bool,
+    /// Until when each unit is restarting, by `Unit as usize`; `None` if it runs.
+    restarting: [Option<SimTime>; Unit::ALL.len()],
+    calibrated_at: Option<SimTime>,
+    /// The others will miss the reports of this module then: its watchdog was armed when it restarted.
+    missed_at: Option<(SimTime, Subsystem)>,
 }
 
 /// Bytes a brake, throttle or steering command needs: what follows them is COUNT.
@@ -138,9 +143,80 @@ impl ByWire {
             .map(|frame| frame.id)
     }
 
+    /// The unit that reads frames of this identifier; `None` if none does.
+    pub fn reader(&self, id: u16) -> Option<Unit> {
+        let readers = [Unit::Brake, Unit::Throttle, Unit::Steering, Unit::Gateway, Unit::Gateway];
+        self.command_ids().into_iter().zip(readers).find(|(command, _)| *command == id).map(|(_, unit)| unit)
+    }
+
+    /// Identifiers of the frames that this unit reads or sends. The version report, which comes from each module in
+    /// turn, counts as the gateway's here.
+    pub fn frames_of(&self, unit: Unit) -> Vec<u16> {
+        let commands = self.command_ids().into_iter().filter(|id| self.reader(*id) == Some(unit));
+        commands.chain(self.reports.ids_of(unit)).collect()
+    }
+
+    /// A unit restarts, as after a dip of its supply.
+    pub fn reset(&mut self, now: SimTime, unit: Unit) {
+        let (p, s) = (&self.params, &mut self.state);
+        let running_at = now + Duration::from_secs_f64(p.boot_s);
+        s.restarting[unit as usize] = Some(running_at);
+        let subsystem = unit.subsystem();
+        match s.module_mut(subsystem) {
+            Some(module) => {
+                if module.reset() {
+                    s.missed_at = Some((now + self.timing.command_timeout, subsystem));
+                }
+            }
+            None => {
+                s.gear.reset();
+                s.turn_command = TurnSignal::Off;
+            }
+        }
+        match unit {
+            Unit::Brake => (s.brake_command_pct, s.brake_lamp_command) = (0.0, false),
+            Unit::Throttle => s.throttle_command_pct = 0.0,
+            Unit::Steering => {
+                (s.angle_command_deg, s.rate_command_dps) = (0.0, 0.0);
+                s.steering.uncalibrated = true;
+                s.calibrated_at = Some(running_at + Duration::from_secs_f64(p.steering_calibration_s));
+            }
+            Unit::Gateway => {}
+        }
+        self.note(now, subsystem, Some(EventKind::Reset));
+    }
+
+    /// Units that have restarted are back; the steering has found its angle.
+    fn power_up(&mut self, now: SimTime) {
+        for unit in Unit::ALL {
+            if self.state.restarting[unit as usize].is_some_and(|at| at <= now) {
+                self.state.restarting[unit as usize] = None;
+                let subsystem = unit.subsystem();
+                self.note(now, subsystem, Some(EventKind::PoweredUp));
+            }
+        }
+        let s = &mut self.state;
+        if s.calibrated_at.is_some_and(|at| at <= now) {
+            s.calibrated_at = None;
+            s.steering.uncalibrated = false;
+        }
+        if let Some((at, subsystem)) = s.missed_at
+            && at <= now
+        {
+            s.missed_at = None;
+            let change = Change { event: None, watchdog: Some(WatchdogCause::ReportTimeout) };
+            self.apply(now, subsystem, change);
+        }
+    }
+
     /// A frame has arrived. Frames that are no command of the by-wire system, or are too short to be one,
     /// change nothing.
     pub fn receive(&mut self, now: SimTime, frame: &Frame) {
+        if self.state.is_restarting_any()
+            && self.reader(frame.id).is_some_and(|unit| self.state.restarts(unit))
+        {
+            return;
+        }
         let (id, data, c) = (frame.id, &frame.data, &self.commands);
         let flags = |enable: bool, clear: bool, ignore: bool, count: i64| Flags {
             enable,
@@ -190,6 +266,9 @@ impl ByWire {
     /// Time passes: what the modules ask of the vehicle from `now` on, given what they measured on it (`plant`, as
     /// of the step before) and what the driver does.
     pub fn update(&mut self, now: SimTime, plant: &PlantReport, driver: &DriverInput) -> ActuatorDemand {
+        if self.state.is_restarting_any() {
+            self.power_up(now);
+        }
         let (p, s) = (&self.params, &mut self.state);
         s.secured = matches!(plant.gear, Gear::Park | Gear::Neutral) && plant.stationary;
         s.brake_input_pct = driver.brake_pct.max(p.brake_rest_pct).min(100.0);
@@ -266,6 +345,11 @@ impl ByWire {
 
     /// Sends the reports that are due. Calls `send` in the order of the schedule; the bus arbitrates.
     pub fn transmit(&mut self, now: SimTime, plant: &PlantReport, send: &mut impl FnMut(Frame)) {
+        self.transmit_from(now, plant, &mut |_, frame| send(frame));
+    }
+
+    /// As [`ByWire::transmit`], saying which unit sends each frame.
+    pub fn transmit_from(&mut self, now: SimTime, plant: &PlantReport, send: &mut impl FnMut(Unit, Frame)) {
         self.reports.transmit(now, &self.state, &self.params, plant, send);
     }
 
@@ -329,6 +413,18 @@ impl ByWire {
 }
 
 impl State {
+    /// True if this unit is restarting: it hears and says nothing.
+    pub fn restarts(&self, unit: Unit) -> bool {
+        self.restarting[unit as usize].is_some()
+    }
+
+    /// True while anything of a restart is under way.
+    fn is_restarting_any(&self) -> bool {
+        self.calibrated_at.is_some()
+            || self.missed_at.is_some()
+            || self.restarting.iter().any(Option::is_some)
+    }
+
     /// The state machine of a subsystem that has one.
     fn module_mut(&mut self, subsystem: Subsystem) -> Option<&mut Module> {
         match subsystem {

@@ -51,6 +51,10 @@ pub enum EventKind {
     Override,
     /// No command for too long; it is no longer followed.
     Timeout,
+    /// The module has restarted and says nothing for now.
+    Reset,
+    /// It is back, disabled.
+    PoweredUp,
     /// A fault appeared.
     Fault(Fault),
     /// A fault went away.
@@ -105,6 +109,8 @@ pub enum WatchdogCause {
     Disabled,
     /// No command for too long.
     Timeout,
+    /// The module itself is silent: it restarted.
+    ReportTimeout,
 }
 
 /// Why a gear command is not carried out; the discriminant is the code on the wire.

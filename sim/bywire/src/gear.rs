@@ -37,6 +37,16 @@ impl GearSelector {
         }
     }
 
+    /// The gateway restarts: it forgets what was asked, the transmission keeps its gear.
+    pub fn reset(&mut self) {
+        *self = GearSelector {
+            demand: self.demand,
+            bus_fault: self.bus_fault,
+            lever: self.lever,
+            ..GearSelector::default()
+        };
+    }
+
     /// Time passes. Reports at most one event; the command waits while the driver shifts.
     pub fn update(
         &mut self,

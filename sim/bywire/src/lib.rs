@@ -44,6 +44,15 @@
 //! module is disabled and the brakes are applied until the driver brakes; the fault stays until the driver acknowledges it
 //! at the wheel.
 //!
+//! # Power-up and reset
+//! A module that loses its supply for a moment ([`ByWire::reset`]) forgets its mode, the last command and the latched
+//! override, hears and says nothing for `boot_s`, and then begins as `Disabled`: the first command counts as coming after
+//! EN = 0, so a sender that never let go of EN enables it again. Meanwhile the pedals and the wheel are the driver's.
+//! Injected faults and the watchdog fault survive it. The steering reports FLTCAL for `steering_calibration_s`
+//! more, until it has found its angle, and is not healthy so long: EN has to fall and rise after that. If the watchdog of the module was armed, the others miss
+//! its reports after the command time-out and trip (report time-out). The gateway forgets the gear asked for, not the gear.
+//! All of this is an assumption: the vendor documents the bits, not the sequence.
+//!
 //! # Gear
 //! The selector has no EN: a command is carried out where the transmission allows it (see [`GearReject`]).
 //! A shift by the driver latches OVERRIDE; CLEAR of the gear command or a rising EN of any module clears it.
@@ -66,9 +75,11 @@ mod layout;
 mod module;
 mod params;
 mod reports;
+mod unit;
 
 pub use bywire::{ByWire, ByWireError, NoSuchFault};
 pub use driver::{DriverInput, Hands, TurnSignal};
 pub use event::{Event, EventKind, Fault, GearReject, Subsystem, WatchdogCause};
 pub use module::Mode;
 pub use params::{ByWireParams, ParamError};
+pub use unit::Unit;

@@ -42,6 +42,8 @@ pub(crate) struct Module {
     count: Option<u8>,
     /// The watchdog of some module tripped.
     pub watchdog_fault: bool,
+    /// The steering after a reset: the angle is not yet found.
+    pub uncalibrated: bool,
 }
 
 /// What a command or the passing of time brought about.
@@ -69,7 +71,7 @@ impl Module {
         let dead = self.has(Fault::Power)
             || self.has(Fault::Calibration)
             || (self.has(Fault::Channel1) && self.has(Fault::Channel2));
-        !dead && !self.watchdog_fault
+        !dead && !self.watchdog_fault && !self.uncalibrated
     }
 
     /// A command has come. `secured`: at rest in park or neutral, so that disabling is no surprise.
@@ -132,6 +134,13 @@ impl Module {
             }
             _ => Change::default(),
         }
+    }
+
+    /// Restarts: all that was known is forgotten, but for what is wrong. True if the watchdog was armed.
+    pub fn reset(&mut self) -> bool {
+        let armed = self.count.is_some();
+        *self = Module { faults: self.faults, watchdog_fault: self.watchdog_fault, ..Module::default() };
+        armed
     }
 
     /// Puts a fault there or takes it away. True if it was not so before.

@@ -21,6 +21,10 @@ pub struct ByWireParams {
     pub override_debounce_s: f64,
     /// A subsystem that gets no command for this long is disabled, s. Vendor: 0.1.
     pub command_timeout_s: f64,
+    /// How long a module that restarts neither hears nor says anything, s. Estimated.
+    pub boot_s: f64,
+    /// How long after that the steering needs to find its angle, s. Estimated.
+    pub steering_calibration_s: f64,
     /// Report that time-out in bit 63, as newer vendor firmware does. Older firmware has a connector fault
     /// there, and that is how Apollo 1.0 reads the bit: it then leaves automatic driving at once.
     pub report_timeout: bool,
@@ -61,6 +65,8 @@ impl Default for ByWireParams {
             steering_override_torque_nm: 3.0,
             override_debounce_s: 0.05,
             command_timeout_s: 0.1,
+            boot_s: 0.4,
+            steering_calibration_s: 0.5,
             report_timeout: true,
             steering_limit_deg: 470.0,
             steering_rate_max_dps: 500.0,
@@ -107,6 +113,8 @@ impl ByWireParams {
             ("steering_override_torque_nm", self.steering_override_torque_nm, 0.1, 50.0),
             ("override_debounce_s", self.override_debounce_s, 0.0, 1.0),
             ("command_timeout_s", self.command_timeout_s, 0.001, 10.0),
+            ("boot_s", self.boot_s, 0.0, 60.0),
+            ("steering_calibration_s", self.steering_calibration_s, 0.0, 60.0),
             ("steering_limit_deg", self.steering_limit_deg, 1.0, 2000.0),
             ("steering_rate_max_dps", self.steering_rate_max_dps, 1.0, 5000.0),
             ("direction_change_speed_mps", self.direction_change_speed_mps, 0.0, 10.0),

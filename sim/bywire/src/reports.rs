@@ -4,7 +4,7 @@ use crate::bywire::State;
 use crate::event::{Fault, Subsystem, WatchdogCause};
 use crate::layout::*;
 use crate::module::{Mode, Module};
-use crate::{ByWireError, ByWireParams, gear};
+use crate::{ByWireError, ByWireParams, Unit, gear};
 use skidpad_can::{Dbc, Frame};
 use skidpad_kernel::{Periodic, SimTime};
 use skidpad_vehicle::PlantReport;
@@ -15,7 +15,8 @@ const SHORTEST_CYCLE: Duration = Duration::from_millis(1);
 
 #[derive(Clone, Debug)]
 pub(crate) struct Reports {
-    schedule: Vec<(Periodic, Report)>,
+    /// When, the identifier, what.
+    schedule: Vec<(Periodic, u16, Report)>,
     /// The earliest instant of the schedule.
     next: SimTime,
     /// For the rates: speed at the last 0x74 and pedal at the last 0x75.
@@ -42,7 +43,33 @@ enum Report {
     Version(VersionReport),
 }
 
+impl Report {
+    /// Who sends it; `version_of` is the module whose firmware is reported next.
+    fn sender(&self, version_of: i64) -> Unit {
+        match self {
+            Report::Brake(_) => Unit::Brake,
+            Report::Throttle(_) => Unit::Throttle,
+            Report::Steering(_) => Unit::Steering,
+            Report::Version(_) => match version_of {
+                1 => Unit::Brake,
+                2 => Unit::Throttle,
+                _ => Unit::Steering,
+            },
+            _ => Unit::Gateway,
+        }
+    }
+}
+
 impl Reports {
+    /// Identifiers of the reports of this unit.
+    pub fn ids_of(&self, unit: Unit) -> impl Iterator<Item = u16> + '_ {
+        let of = |report: &Report| match report {
+            Report::Version(_) => Unit::Gateway,
+            _ => report.sender(0),
+        };
+        self.schedule.iter().filter(move |(_, _, report)| of(report) == unit).map(|(_, id, _)| *id)
+    }
+
     pub fn find(dbc: &Dbc) -> Result<Self, ByWireError> {
         let reports = [
             (BrakeReport::NAME, Report::Brake(BrakeReport::find(dbc)?)),
@@ -66,7 +93,7 @@ impl Reports {
                 .cycle
                 .filter(|cycle| *cycle >= SHORTEST_CYCLE)
                 .ok_or_else(|| ByWireError::NoCycle { file: dbc.file.clone(), message: name })?;
-            schedule.push((Periodic::new(cycle, message.start_delay), report));
+            schedule.push((Periodic::new(cycle, message.start_delay), message.id, report));
         }
         Ok(Reports { schedule, next: SimTime::ZERO, last_speed: None, last_pedal: None, version_of: 1 })
     }
@@ -77,16 +104,17 @@ impl Reports {
         state: &State,
         params: &ByWireParams,
         plant: &PlantReport,
-        send: &mut impl FnMut(Frame),
+        send: &mut impl FnMut(Unit, Frame),
     ) {
         if now < self.next {
             return;
         }
-        for (schedule, report) in &mut self.schedule {
+        for (schedule, _, report) in &mut self.schedule {
             if !schedule.due(now) {
                 continue;
             }
-            send(match report {
+            let sender = report.sender(self.version_of);
+            let frame = match report {
                 Report::Brake(m) => brake(m, state, params, plant),
                 Report::Throttle(m) => throttle(m, state, params, plant),
                 Report::Steering(m) => steering(m, state, params, plant),
@@ -110,9 +138,12 @@ impl Reports {
                     self.version_of = module % 3 + 1;
                     version(m, module, params)
                 }
-            });
+            };
+            if !state.restarts(sender) {
+                send(sender, frame);
+            }
         }
-        self.next = self.schedule.iter().map(|(s, _)| s.next()).min().unwrap_or(now);
+        self.next = self.schedule.iter().map(|(s, ..)| s.next()).min().unwrap_or(now);
     }
 }
 
@@ -139,6 +170,7 @@ fn watchdog_source(state: &State, reporter: Subsystem) -> i64 {
                 WatchdogCause::Counter => first,
                 WatchdogCause::Disabled => first + 1,
                 WatchdogCause::Timeout => first + 2,
+                WatchdogCause::ReportTimeout => first + 3,
             }
         }
         Some((source, _)) => 1 + index(source),
@@ -203,7 +235,7 @@ fn steering(m: &SteeringReport, state: &State, params: &ByWireParams, plant: &Pl
     m.watchdog_fault.set(data, module.watchdog_fault);
     m.channel_1.set(data, module.has(Fault::Channel1));
     m.channel_2.set(data, module.has(Fault::Channel2));
-    m.calibration.set(data, module.has(Fault::Calibration));
+    m.calibration.set(data, module.has(Fault::Calibration) || module.uncalibrated);
     m.timeout.set(data, timed_out(module, params));
     frame
 }

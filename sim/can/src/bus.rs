@@ -1,5 +1,6 @@
 use crate::Frame;
-use skidpad_kernel::SimTime;
+use crate::fault::{ActiveFault, Babble, FrameFault, Sending};
+use skidpad_kernel::{NoiseStream, SimTime};
 use std::time::Duration;
 
 /// A controller on the bus. A node does not receive its own frames.
@@ -40,7 +41,10 @@ struct Pending {
 /// identifier in the order they were sent); a node's mailboxes compete too, as in a controller with
 /// one mailbox per message. Frames sent at the same instant compete, whatever the order of the calls.
 ///
-/// The model has no bit errors and no acknowledge errors; [`Bus::drop_until`] injects loss.
+/// Nothing goes wrong by itself: [`Bus::inject`], [`Bus::babble`] and [`Bus::switch_off`] make it. A frame disturbed on
+/// the wire costs its sender 8 on the transmit error counter, one that passes pays 1 back; at 256 the node is off
+/// the bus until 128 times 11 bits later (ISO 11898-1). Receive error counters and the error-passive state are not
+/// modelled, nor are two nodes that send the same identifier at once: the first to queue goes first.
 #[derive(Clone, Debug)]
 pub struct Bus {
     bit_ns: u64,
@@ -50,9 +54,32 @@ pub struct Bus {
     /// Instant of the last poll: whatever happened before it is settled.
     settled: SimTime,
     sent: u64,
-    lost: u64,
-    faults: Vec<(u16, SimTime)>,
+    counters: BusCounters,
+    faults: Vec<ActiveFault>,
+    babblers: Vec<Babble>,
+    nodes: Vec<Node>,
+    went_off: Vec<(SimTime, NodeId)>,
     load: LoadMeter,
+}
+
+/// What has gone wrong on a bus so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BusCounters {
+    /// Frames that never reached the wire: to a fault, to full mailboxes, or since their sender was off the bus.
+    pub lost: u64,
+    /// Error frames.
+    pub error_frames: u64,
+    /// Frames sent twice, late, or with another payload.
+    pub tampered: u64,
+    /// How often a node went off the bus.
+    pub bus_offs: u64,
+}
+
+/// Fault confinement of one controller.
+#[derive(Clone, Copy, Debug, Default)]
+struct Node {
+    transmit_errors: u16,
+    off_until: SimTime,
 }
 
 impl Bus {
@@ -73,21 +100,41 @@ impl Bus {
             free_at: SimTime::ZERO,
             settled: SimTime::ZERO,
             sent: 0,
-            lost: 0,
+            counters: BusCounters::default(),
             faults: Vec::new(),
+            babblers: Vec::new(),
+            nodes: Vec::new(),
+            went_off: Vec::new(),
             load: LoadMeter::default(),
         }
     }
 
     /// Queues `frame` of `node` for the bus at `now`. An instant before the last poll counts as that poll's.
     pub fn send(&mut self, now: SimTime, node: NodeId, frame: Frame) {
-        let order = self.sent;
-        self.sent += 1;
-        if self.pending.len() >= Self::CAPACITY || self.is_dropped(now, frame.id) {
-            self.lost += 1;
+        let mut sending = Sending { frame, delay: Duration::ZERO, copies: 1 };
+        if !self.faults.is_empty() {
+            self.faults.retain(|fault| !fault.is_over(now));
+            self.faults.iter_mut().for_each(|fault| fault.on_sending(now, &mut sending));
+            let untouched = sending.frame == frame && sending.delay.is_zero() && sending.copies == 1;
+            self.counters.tampered += u64::from(!untouched && sending.copies > 0);
+        }
+        if sending.copies == 0 || self.is_off(now, node) {
+            self.counters.lost += 1;
             return;
         }
-        self.pending.push(Pending { queued_at: now.max(self.settled), order, node, frame });
+        let queued_at = now.max(self.settled) + sending.delay;
+        for _ in 0..sending.copies {
+            self.queue(queued_at, node, sending.frame);
+        }
+    }
+
+    fn queue(&mut self, queued_at: SimTime, node: NodeId, frame: Frame) {
+        if self.pending.len() >= Self::CAPACITY {
+            self.counters.lost += 1;
+            return;
+        }
+        self.pending.push(Pending { queued_at, order: self.sent, node, frame });
+        self.sent += 1;
     }
 
     /// The next frame that has crossed the bus by `now`, in order of delivery; call until `None`.
@@ -109,6 +156,9 @@ impl Bus {
     /// Puts the winner of the next arbitration on the wire. Only arbitrations strictly before `now` are
     /// settled, since another node may still send at `now`.
     fn start_next(&mut self, now: SimTime) -> bool {
+        if !self.babblers.is_empty() {
+            self.babble_on(now);
+        }
         let Some(first) = self.pending.iter().map(|p| p.queued_at).min() else { return false };
         let start = first.max(self.free_at);
         if start >= now {
@@ -117,33 +167,105 @@ impl Bus {
         let contenders = self.pending.iter().enumerate().filter(|(_, p)| p.queued_at <= start);
         let winner = contenders.min_by_key(|(_, p)| (p.frame.id, p.order)).map(|(index, _)| index);
         let Some(winner) = winner else { return false };
-        let Pending { node, frame, .. } = self.pending.swap_remove(winner);
-        let bits = u64::from(frame_bits(&frame));
-        let at = start + Duration::from_nanos(bits * self.bit_ns);
-        self.free_at = at + Duration::from_nanos(u64::from(INTERFRAME_BITS) * self.bit_ns);
+        let Pending { node, frame, .. } = self.pending[winner];
+        let bits = frame_bits(&frame);
+        let disturbed = self.faults.iter_mut().find_map(|fault| fault.on_the_wire(start, &frame, bits));
+        if let Some(bit) = disturbed {
+            // The sender keeps the frame and competes with it again.
+            self.free_at = start + self.bits(bit + ERROR_FRAME_BITS + INTERFRAME_BITS);
+            self.load.busy(start, self.free_at);
+            self.transmit_error(node);
+            return true;
+        }
+        self.pending.swap_remove(winner);
+        if let Some(sender) = self.nodes.get_mut(usize::from(node.0)) {
+            sender.transmit_errors = sender.transmit_errors.saturating_sub(1);
+        }
+        let at = start + self.bits(bits);
+        self.free_at = at + self.bits(INTERFRAME_BITS);
         self.load.busy(start, self.free_at);
         self.on_the_wire = Some(Delivery { at, node, frame });
         true
     }
 
-    /// Fault: frames of these identifiers sent before `until` never reach the wire. A fault that is already
-    /// there is prolonged if that ends later.
-    pub fn drop_until(&mut self, ids: &[u16], until: SimTime) {
-        for id in ids {
-            match self.faults.iter_mut().find(|(dropped, _)| dropped == id) {
-                Some(fault) => fault.1 = fault.1.max(until),
-                None => self.faults.push((*id, until)),
+    fn bits(&self, bits: u32) -> Duration {
+        Duration::from_nanos(u64::from(bits) * self.bit_ns)
+    }
+
+    /// The frame of `node` was destroyed by an error frame that ends at `free_at`.
+    fn transmit_error(&mut self, node: NodeId) {
+        self.counters.error_frames += 1;
+        let sender = self.node(node);
+        sender.transmit_errors += 8;
+        if sender.transmit_errors >= 256 {
+            self.switch_off(self.free_at, node, self.free_at + self.bits(128 * 11));
+        }
+    }
+
+    fn node(&mut self, node: NodeId) -> &mut Node {
+        let index = usize::from(node.0);
+        if self.nodes.len() <= index {
+            self.nodes.resize(index + 1, Node::default());
+        }
+        &mut self.nodes[index]
+    }
+
+    /// Frames of the babbling nodes that are due before `now`.
+    fn babble_on(&mut self, now: SimTime) {
+        let free_at = self.free_at;
+        self.babblers.retain(|babble| babble.next.max(free_at) < babble.until);
+        for index in 0..self.babblers.len() {
+            let Babble { node, frame, period, next, .. } = self.babblers[index];
+            let at = next.max(free_at);
+            let waits = self.pending.iter().any(|p| p.node == node && p.frame == frame);
+            if at < now && !waits && !self.is_off(at, node) {
+                self.queue(at, node, frame);
+                self.babblers[index].next = at + period;
             }
         }
     }
 
-    fn is_dropped(&self, now: SimTime, id: u16) -> bool {
-        self.faults.iter().any(|(dropped, until)| *dropped == id && now < *until)
+    /// Fault: `fault` acts from now on. `noise` says which frames and which bits, one sample per frame: the same
+    /// stream does the same again.
+    pub fn inject(&mut self, fault: FrameFault, noise: NoiseStream) {
+        self.faults.push(ActiveFault::new(fault, noise));
     }
 
-    /// Frames lost so far, to a fault or to full mailboxes.
+    /// Fault: a node babbles.
+    pub fn babble(&mut self, babble: Babble) {
+        self.babblers.push(babble);
+    }
+
+    /// Fault: `node` is off the bus until `until`. What it has queued is lost, what it sends meanwhile too; that it
+    /// hears nothing is up to the receiver, see [`Bus::is_off`].
+    pub fn switch_off(&mut self, now: SimTime, node: NodeId, until: SimTime) {
+        let waiting = self.pending.len();
+        self.pending.retain(|frame| frame.node != node);
+        self.counters.lost += (waiting - self.pending.len()) as u64;
+        self.counters.bus_offs += 1;
+        self.went_off.push((now, node));
+        let state = self.node(node);
+        *state = Node { transmit_errors: 0, off_until: state.off_until.max(until) };
+    }
+
+    /// True if this node is off the bus: it neither sends nor hears.
+    pub fn is_off(&self, now: SimTime, node: NodeId) -> bool {
+        self.nodes.get(usize::from(node.0)).is_some_and(|state| now < state.off_until)
+    }
+
+    /// The nodes that have gone off the bus since the last call, and when.
+    pub fn drain_bus_offs(&mut self) -> std::vec::Drain<'_, (SimTime, NodeId)> {
+        self.went_off.drain(..)
+    }
+
+    /// What has gone wrong so far.
+    pub fn counters(&self) -> BusCounters {
+        self.counters
+    }
+
+    /// Frames lost so far; see [`BusCounters::lost`].
     pub fn lost(&self) -> u64 {
-        self.lost
+        self.counters.lost
     }
 
     /// Frames that have not started yet.
@@ -214,6 +336,8 @@ impl LoadMeter {
 }
 
 const INTERFRAME_BITS: u32 = 3;
+/// Six bits of error flag, six of the others' flags at most, eight of delimiter.
+const ERROR_FRAME_BITS: u32 = 20;
 /// CRC delimiter, acknowledge slot and its delimiter, seven bits end of frame: never stuffed.
 const TRAILER_BITS: u32 = 10;
 
@@ -315,6 +439,7 @@ const STUFFING_OF_BYTE: [[[u8; 2]; 256]; 10] = {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::FrameEffect;
     use proptest::prelude::*;
 
     const A: NodeId = NodeId(0);
@@ -451,12 +576,20 @@ mod tests {
         assert_eq!(order, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
     }
 
+    fn noise(channel: &str) -> NoiseStream {
+        NoiseStream::new(7, channel)
+    }
+
+    fn fault(effect: FrameEffect, ids: &[u16], share: f64, until_ms: u64) -> FrameFault {
+        FrameFault { effect, ids: Some(ids.to_vec()), share, until: SimTime::from_ms(until_ms) }
+    }
+
     #[test]
     fn dropped_commands_vanish_until_the_fault_ends_and_others_pass() {
         let mut bus = Bus::new(500_000);
-        bus.drop_until(&[0x60, 0x62], SimTime::from_ms(40));
+        bus.inject(fault(FrameEffect::Lose, &[0x60, 0x62], 1.0, 40), noise("a"));
         // A shorter fault inside a longer one does not end it.
-        bus.drop_until(&[0x60], SimTime::from_ms(10));
+        bus.inject(fault(FrameEffect::Lose, &[0x60], 1.0, 10), noise("b"));
         for ms in [0, 20, 40, 60] {
             for id in [0x60, 0x62, 0x64] {
                 bus.send(SimTime::from_ms(ms), A, Frame::new(id, [0; 8]));
@@ -465,6 +598,190 @@ mod tests {
         let got: Vec<u16> = drain(&mut bus, SimTime::from_ms(99)).iter().map(|d| d.frame.id).collect();
         assert_eq!(got, [0x64, 0x64, 0x60, 0x62, 0x64, 0x60, 0x62, 0x64]);
         assert_eq!(bus.lost(), 4);
+    }
+
+    /// A frame with its number every millisecond for `count` ms, under a fault; the arrivals.
+    fn stream(fault: FrameFault, count: u64) -> (Bus, Vec<Delivery>) {
+        let mut bus = Bus::new(500_000);
+        bus.inject(fault, noise("stream"));
+        let mut got = Vec::new();
+        for ms in 0..count {
+            let now = SimTime::from_ms(ms);
+            got.extend(drain(&mut bus, now));
+            let mut data = [0; 8];
+            data[..2].copy_from_slice(&(ms as u16).to_le_bytes());
+            bus.send(now, A, Frame::new(0x60, data));
+        }
+        got.extend(drain(&mut bus, SimTime::from_ms(count + 5000)));
+        (bus, got)
+    }
+
+    fn number(delivery: &Delivery) -> u64 {
+        u64::from(u16::from_le_bytes([delivery.frame.data[0], delivery.frame.data[1]]))
+    }
+
+    #[test]
+    fn a_share_of_the_frames_is_lost_and_the_same_ones_again() {
+        let lossy = || stream(fault(FrameEffect::Lose, &[0x60], 0.25, 1_000_000), 4000);
+        let (bus, got) = lossy();
+        assert_eq!(got.len() as u64 + bus.lost(), 4000);
+        // Binomial: 1000 expected, standard deviation 27.
+        assert!((890..1110).contains(&bus.lost()), "{}", bus.lost());
+        assert_eq!(lossy().1, got);
+    }
+
+    #[test]
+    fn a_delayed_frame_comes_that_much_later() {
+        let late = Duration::from_millis(30);
+        let (bus, got) = stream(fault(FrameEffect::Delay(late), &[0x60], 1.0, 50), 100);
+        let (_, on_time) = stream(fault(FrameEffect::Lose, &[0x61], 1.0, 50), 100);
+        assert_eq!((got.len(), bus.counters().tampered), (100, 50));
+        let mut of_number = got.clone();
+        of_number.sort_by_key(number);
+        for (delayed, prompt) in of_number.iter().zip(&on_time) {
+            let expected = if number(prompt) < 50 { late } else { Duration::ZERO };
+            let by = delayed.at.since(prompt.at);
+            // Two frames may want the wire at once: one then waits for the other.
+            assert!(by >= expected && by < expected + Duration::from_micros(300), "{by:?}");
+        }
+        assert!(got.windows(2).any(|pair| number(&pair[0]) > number(&pair[1])), "late frames are overtaken");
+    }
+
+    #[test]
+    fn a_duplicated_frame_arrives_twice() {
+        let (_, got) = stream(fault(FrameEffect::Duplicate, &[0x60], 1.0, 10), 20);
+        let numbers: Vec<u64> = got.iter().map(number).collect();
+        let expected: Vec<u64> = (0..10).flat_map(|n| [n, n]).chain(10..20).collect();
+        assert_eq!(numbers, expected);
+    }
+
+    #[test]
+    fn an_altered_frame_differs_in_one_bit_and_a_stuck_one_repeats_the_first() {
+        let (bus, got) = stream(fault(FrameEffect::Alter, &[0x60], 1.0, 500), 600);
+        let mut seen = 0u64;
+        for (n, delivery) in got.iter().enumerate() {
+            let difference = u64::from_le_bytes(delivery.frame.data) ^ n as u64;
+            assert_eq!(difference.count_ones(), u32::from(n < 500));
+            seen |= difference;
+        }
+        assert_eq!((seen, bus.counters().tampered), (u64::MAX, 500), "every bit is struck once");
+        let (_, got) = stream(fault(FrameEffect::Stuck, &[0x60], 1.0, 10), 12);
+        assert_eq!(got.iter().map(number).collect::<Vec<_>>(), [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 10, 11]);
+    }
+
+    #[test]
+    fn a_disturbed_frame_is_sent_again_and_costs_an_error_frame() {
+        let (bus, got) = stream(fault(FrameEffect::Corrupt, &[0x60], 0.08, 1_000_000), 1000);
+        let (_, clean) = stream(fault(FrameEffect::Corrupt, &[0x61], 1.0, 1_000_000), 1000);
+        assert!(got.iter().map(number).eq(0..1000), "none is lost");
+        // 0.08 / 0.92 error frames for each that passes.
+        let errors = bus.counters().error_frames;
+        assert!((55..120).contains(&errors), "{errors}");
+        for (a, b) in got.iter().zip(&clean) {
+            let late = a.at.since(b.at);
+            assert!(late.is_zero() || late >= Duration::from_micros(2 * (1 + 20 + 3)), "{late:?}");
+        }
+        assert_eq!((bus.lost(), bus.counters().bus_offs), (0, 0));
+        // An error costs 8 and a frame pays 1: beyond one attempt in nine the counter only climbs.
+        let (bus, _) = stream(fault(FrameEffect::Corrupt, &[0x60], 0.3, 1_000_000), 1000);
+        assert!(bus.counters().bus_offs > 3 && bus.lost() > 3, "{:?}", bus.counters());
+    }
+
+    #[test]
+    fn thirty_two_errors_in_a_row_take_the_node_off_the_bus_and_it_comes_back() {
+        let mut bus = Bus::new(500_000);
+        bus.inject(fault(FrameEffect::Corrupt, &[0x60], 1.0, 20), noise("off"));
+        bus.send(SimTime::ZERO, A, Frame::new(0x60, [1; 8]));
+        bus.send(SimTime::ZERO, B, Frame::new(0x61, [2; 8]));
+        let got = drain(&mut bus, SimTime::from_ms(30));
+        assert_eq!(got.iter().map(|d| d.frame.id).collect::<Vec<_>>(), [0x61], "others go on");
+        let counters = bus.counters();
+        assert_eq!((counters.error_frames, counters.bus_offs, counters.lost), (32, 1, 1));
+        let off: Vec<_> = bus.drain_bus_offs().collect();
+        let (at, node) = off[0];
+        assert!(node == A && bus.is_off(at, A) && !bus.is_off(at, B));
+        assert!(!bus.is_off(at + Duration::from_micros(128 * 11 * 2), A), "128 times 11 bits of 2 µs");
+        bus.send(SimTime::from_ms(30), A, Frame::new(0x60, [1; 8]));
+        assert_eq!(drain(&mut bus, SimTime::from_ms(40)).len(), 1);
+    }
+
+    #[test]
+    fn a_node_off_the_bus_says_nothing() {
+        let mut bus = Bus::new(500_000);
+        bus.send(SimTime::ZERO, A, Frame::new(0x60, [1; 8]));
+        bus.switch_off(SimTime::ZERO, A, SimTime::from_ms(10));
+        bus.send(SimTime::from_ms(9), A, Frame::new(0x61, [1; 8]));
+        bus.send(SimTime::from_ms(9), B, Frame::new(0x62, [1; 8]));
+        bus.send(SimTime::from_ms(10), A, Frame::new(0x63, [1; 8]));
+        let got: Vec<u16> = drain(&mut bus, SimTime::from_ms(20)).iter().map(|d| d.frame.id).collect();
+        assert_eq!((got, bus.lost()), (vec![0x62, 0x63], 2));
+    }
+
+    #[test]
+    fn a_babbling_node_with_the_lowest_id_keeps_the_bus_to_itself() {
+        let babble = |id, period_us| {
+            let mut bus = Bus::new(500_000);
+            bus.babble(Babble {
+                node: B,
+                frame: Frame::new(id, [0x55; 8]),
+                period: Duration::from_micros(period_us),
+                next: SimTime::from_ms(10),
+                until: SimTime::from_ms(210),
+            });
+            let mut got = Vec::new();
+            for ms in 0..400 {
+                let now = SimTime::from_ms(ms);
+                got.extend(drain(&mut bus, now));
+                bus.send(now, A, Frame::new(0x60, [1; 8]));
+            }
+            got.extend(drain(&mut bus, SimTime::from_ms(900)));
+            (bus, got)
+        };
+        let count = |got: &[Delivery], id: u16, from: u64, to: u64| {
+            let within = |at: SimTime| at > SimTime::from_ms(from) && at <= SimTime::from_ms(to);
+            got.iter().filter(|d| d.frame.id == id && within(d.at)).count()
+        };
+        // Faster than the wire: nobody else speaks until it is over, then everybody at once.
+        let (bus, got) = babble(0, 100);
+        assert_eq!(count(&got, 0x60, 11, 210), 0);
+        assert!(count(&got, 0, 10, 210) > 800 && count(&got, 0, 211, 900) == 0);
+        assert!(bus.peak_load() > 0.999 && bus.lost() == 0);
+        assert_eq!(count(&got, 0x60, 0, 900), 400);
+        // With room between, or with a higher identifier, the others get through.
+        let (_, got) = babble(0, 1000);
+        assert_eq!((count(&got, 0, 10, 210), count(&got, 0x60, 10, 210)), (200, 200));
+        let (_, got) = babble(0x7FF, 100);
+        assert_eq!(count(&got, 0x60, 10, 210), 200);
+        assert!(count(&got, 0x7FF, 10, 210) > 500);
+    }
+
+    proptest! {
+        #[test]
+        fn no_fault_makes_or_loses_frames_uncounted(
+            effects in prop::collection::vec((0u8..5, 0.0..=1.0f64, 1u64..60), 0..6),
+            sends in prop::collection::vec((0u64..50, 0u16..4, 0u8..2), 0..60), off in prop::option::of(0u64..40),
+        ) {
+            let mut bus = Bus::new(500_000);
+            for (index, (effect, share, until)) in effects.iter().enumerate() {
+                let delay = Duration::from_millis(3);
+                let effect = [FrameEffect::Lose, FrameEffect::Delay(delay), FrameEffect::Alter, FrameEffect::Stuck,
+                    FrameEffect::Corrupt][usize::from(*effect)];
+                bus.inject(fault(effect, &[0, 1, 2], *share, *until), noise(&index.to_string()));
+            }
+            let (mut sends, mut delivered) = (sends, 0u64);
+            sends.sort();
+            for ms in 0..200 {
+                let now = SimTime::from_ms(ms);
+                delivered += drain(&mut bus, now).len() as u64;
+                if off == Some(ms) {
+                    bus.switch_off(now, A, now + Duration::from_millis(5));
+                }
+                for (_, id, node) in sends.iter().filter(|(at, ..)| *at == ms) {
+                    bus.send(now, NodeId(*node), Frame::new(*id, [9; 8]));
+                }
+            }
+            prop_assert_eq!(delivered + bus.lost(), sends.len() as u64);
+        }
     }
 
     #[test]
