@@ -1,7 +1,7 @@
 //! The car: vehicle model on the map, collisions, by-wire ECUs, and the driver in the seat.
 
 use nalgebra::Vector3;
-use skidpad_bywire::{ByWire, DriverInput, Event as ByWireEvent, Hands};
+use skidpad_bywire::{ByWire, DriverInput, Event as ByWireEvent, Hands, Unit};
 use skidpad_can::Frame;
 use skidpad_geo::normal_gravity_mps2;
 use skidpad_kernel::SimTime;
@@ -120,8 +120,8 @@ impl Car {
         })
     }
 
-    pub(crate) fn transmit(&mut self, now: SimTime, mut send: impl FnMut(Frame)) {
-        self.bywire.transmit(now, &self.plant, &mut send);
+    pub(crate) fn transmit(&mut self, now: SimTime, mut send: impl FnMut(Unit, Frame)) {
+        self.bywire.transmit_from(now, &self.plant, &mut send);
     }
 
     pub(crate) fn bywire_events(&mut self) -> impl Iterator<Item = ByWireEvent> + '_ {

@@ -45,8 +45,9 @@ pub enum Sender {
 }
 
 const COMPUTER: u8 = 0;
-const CAR: u8 = 1;
-const FIRST_OUTSIDE: u8 = 2;
+/// The by-wire units of the car follow each other from here.
+pub(crate) const FIRST_UNIT: u8 = 1;
+const FIRST_OUTSIDE: u8 = FIRST_UNIT + skidpad_bywire::Unit::ALL.len() as u8;
 
 impl Sender {
     /// Peers outside are numbered from 0 to this.
@@ -55,7 +56,7 @@ impl Sender {
     pub(crate) const fn node(self) -> NodeId {
         match self {
             Sender::Computer => NodeId(COMPUTER),
-            Sender::Car => NodeId(CAR),
+            Sender::Car => NodeId(FIRST_UNIT),
             Sender::Outside(peer) => NodeId(peer.saturating_add(FIRST_OUTSIDE)),
         }
     }
@@ -63,7 +64,7 @@ impl Sender {
     pub(crate) const fn of(node: NodeId) -> Self {
         match node.0 {
             COMPUTER => Sender::Computer,
-            CAR => Sender::Car,
+            FIRST_UNIT..FIRST_OUTSIDE => Sender::Car,
             peer => Sender::Outside(peer - FIRST_OUTSIDE),
         }
     }

@@ -2,16 +2,18 @@ use crate::car::{Car, Driver};
 use crate::explain;
 use crate::observer::{Observer, RunEvent};
 use crate::operator::Operator;
-use crate::outside::{Outside, Sender};
+use crate::outside::{FIRST_UNIT, Outside, Sender};
 use crate::replay::recording_of;
 use crate::stack::Stack;
 use crate::trace::TraceSample;
-use skidpad_bywire::{EventKind, Mode, Subsystem};
-use skidpad_can::{Bus, NodeId};
-use skidpad_kernel::{Periodic, SimTime};
+use skidpad_bywire::{EventKind, Mode, Subsystem, Unit};
+use skidpad_can::{Babble, Bus, Frame, FrameEffect, FrameFault, NodeId};
+use skidpad_kernel::{NoiseStream, Periodic, SimTime};
 use skidpad_msgs::apollo::canbus::chassis::DrivingMode;
 use skidpad_msgs::apollo::control::DrivingAction;
-use skidpad_scenario::{Action, GnssProfile, ImuProfile, LoadedScenario, Pad, Schedule, Seat};
+use skidpad_scenario::{
+    Action, Fault, FaultEffect, FaultPlace, GnssProfile, ImuProfile, LoadedScenario, Pad, Schedule, Seat,
+};
 use skidpad_score::{Metrics, Verdict, verdict};
 use skidpad_sensors::{ImuParams, Receiver, ReceiverParams};
 use skidpad_stack::planning::{Planning, PlanningConf};
@@ -33,7 +35,6 @@ const HOLDING_BRAKE_PCT: f64 = 30.0;
 /// A car slower than this is held by the driver until the stack takes over, m/s.
 const HELD_BELOW_MPS: f64 = 0.5;
 const COMPUTER: NodeId = Sender::Computer.node();
-const CAR: NodeId = Sender::Car.node();
 
 /// What a caller may change about a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -100,6 +101,8 @@ pub struct Simulation {
     holds_car: bool,
     car: Car,
     bus: Bus,
+    /// Faults of by-wire units that end, and when.
+    unit_faults: Vec<(SimTime, Subsystem, skidpad_bywire::Fault)>,
     receiver: Receiver,
     stack: Stack,
     /// A canbus outside commands the by-wire units, not the stack's own.
@@ -166,6 +169,7 @@ impl Simulation {
             holds_car,
             car,
             bus: Bus::new(BIT_RATE),
+            unit_faults: Vec::new(),
             receiver,
             stack,
             external_canbus,
@@ -270,13 +274,16 @@ impl Simulation {
 
     /// 1. Due events act.
     fn act(&mut self, now: SimTime) {
+        if !self.unit_faults.is_empty() {
+            self.mend(now);
+        }
         let speed_mps = self.car.plant.wheel_speed_mps.abs();
         while let Some(index) = self.schedule.due(now.as_s(), self.observer.errors.station_m, speed_mps) {
             let event = &self.scenario.events[index];
             if let Some(name) = &event.name {
                 self.observer.event(now, name.clone(), "");
             }
-            match event.action {
+            match event.action.clone() {
                 Action::GnssOutage { for_s } => {
                     self.receiver.begin_outage(now, Duration::from_secs_f64(for_s));
                     self.observer.event(now, "gnss_outage", format!("satellites lost for {for_s} s"));
@@ -286,9 +293,12 @@ impl Simulation {
                     self.observer.event(now, "gnss_silence", format!("receiver silent for {for_s} s"));
                 }
                 Action::LoseCommands { for_s } => {
-                    let ids = self.car.bywire.command_ids();
-                    self.bus.drop_until(&ids, now + Duration::from_secs_f64(for_s));
+                    let ids = Some(self.car.bywire.command_ids().to_vec());
+                    let until = now + Duration::from_secs_f64(for_s);
+                    let fault = FrameFault { effect: FrameEffect::Lose, ids, share: 1.0, until };
+                    self.bus.inject(fault, fault_noise(self.seed, index));
                 }
+                Action::Fault(fault) => self.fail(now, index, &fault),
                 Action::Driver { wheel, brake_pct, throttle_pct, gear, for_s } => {
                     let until = now + Duration::from_secs_f64(for_s);
                     if let Some(wheel) = wheel {
@@ -322,16 +332,71 @@ impl Simulation {
         }
     }
 
+    /// A fault of the scenario begins.
+    fn fail(&mut self, now: SimTime, index: usize, fault: &Fault) {
+        let until = match fault.for_s.is_finite() {
+            true => now + Duration::from_secs_f64(fault.for_s),
+            false => self.end + TICK,
+        };
+        let node = match fault.place {
+            FaultPlace::Unit(unit, _) => node_of(unit),
+            FaultPlace::Bus | FaultPlace::Computer => COMPUTER,
+        };
+        self.observer.event(now, "fault", format!("{} of {}", fault.name, fault.unit));
+        match (fault.effect, fault.place) {
+            (FaultEffect::Frames(effect), _) => {
+                let ids = fault.ids.clone();
+                self.bus.inject(
+                    FrameFault { effect, ids, share: fault.share, until },
+                    fault_noise(self.seed, index),
+                );
+            }
+            (FaultEffect::BusOff, _) => self.bus.switch_off(now, node, until),
+            (FaultEffect::Babble, _) => {
+                for id in fault.ids.iter().flatten() {
+                    let frame = Frame::new(*id, [0; 8]);
+                    self.bus.babble(Babble { node, frame, period: fault.period, next: now, until });
+                }
+            }
+            (FaultEffect::Reset, FaultPlace::Unit(unit, _)) => self.car.bywire.reset(now, unit),
+            (FaultEffect::Unit(kind), FaultPlace::Unit(_, subsystem)) => {
+                // The vocabulary names no fault that its unit cannot have.
+                if self.car.bywire.set_fault(now, subsystem, kind, true).is_ok() {
+                    self.unit_faults.push((until, subsystem, kind));
+                }
+            }
+            // Nor one of these without a unit.
+            (FaultEffect::Reset | FaultEffect::Unit(_), FaultPlace::Bus | FaultPlace::Computer) => {}
+        }
+    }
+
+    /// Faults of units that are over go away, unless another of the same kind goes on.
+    fn mend(&mut self, now: SimTime) {
+        while let Some(at) = self.unit_faults.iter().position(|(until, ..)| *until <= now) {
+            let (_, subsystem, kind) = self.unit_faults.swap_remove(at);
+            if !self.unit_faults.iter().any(|(_, other, fault)| (*other, *fault) == (subsystem, kind)) {
+                // It could have the fault, so it can lose it.
+                let _ = self.car.bywire.set_fault(now, subsystem, kind, false);
+            }
+        }
+    }
+
     /// 2. Frames that have crossed the bus arrive at every node but their sender.
     fn deliver_frames(&mut self, now: SimTime, outside: &mut impl Outside) {
         while let Some(delivery) = self.bus.poll(now) {
             outside.frame_out(delivery.at, Sender::of(delivery.node), &delivery.frame);
-            if delivery.reaches(CAR) {
+            let reader = self.car.bywire.reader(delivery.frame.id).map(node_of);
+            if reader.is_some_and(|node| delivery.reaches(node) && !self.bus.is_off(now, node)) {
                 self.car.receive(now, &delivery.frame);
             }
-            if delivery.reaches(COMPUTER) {
+            if delivery.reaches(COMPUTER) && !self.bus.is_off(now, COMPUTER) {
                 self.stack.on_frame(&delivery.frame);
             }
+        }
+        for (at, node) in self.bus.drain_bus_offs() {
+            let name = Unit::ALL.into_iter().find(|unit| node_of(*unit) == node);
+            let name = name.map_or("computer".to_string(), |unit| unit.to_string());
+            self.observer.event(at, "bus_off", name);
         }
     }
 
@@ -353,6 +418,7 @@ impl Simulation {
                 EventKind::Override => "driver_override",
                 EventKind::Timeout => "bywire_timeout",
                 EventKind::Fault(_) | EventKind::Watchdog(_) => "bywire_fault",
+                EventKind::Reset => "bywire_reset",
                 _ => continue,
             };
             self.observer.event(event.time, name, event.subsystem.to_string());
@@ -395,7 +461,7 @@ impl Simulation {
     /// 5. ECUs report.
     fn report_frames(&mut self, now: SimTime) {
         let bus = &mut self.bus;
-        self.car.transmit(now, |frame| bus.send(now, CAR, frame));
+        self.car.transmit(now, |unit, frame| bus.send(now, node_of(unit), frame));
     }
 
     /// 6. Seats.
@@ -434,6 +500,16 @@ impl Simulation {
         }
         self.estop = estop;
     }
+}
+
+/// The controller of a by-wire unit on the bus.
+fn node_of(unit: Unit) -> NodeId {
+    NodeId(FIRST_UNIT + unit as u8)
+}
+
+/// What the event of this index of the scenario draws from: no other event changes it.
+fn fault_noise(seed: u64, index: usize) -> NoiseStream {
+    NoiseStream::new(seed, &format!("can.fault.{index}"))
 }
 
 fn start_gear(speed_mps: f64, engage: bool) -> Gear {

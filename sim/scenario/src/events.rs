@@ -1,5 +1,6 @@
 //! What happens during a run, and when.
 
+use crate::fault::Fault;
 use crate::spec::{EventSpec, GearName, Pad, WhenSpec};
 use skidpad_world::Gust;
 
@@ -27,6 +28,9 @@ pub const EVENTS: &[EventInfo] = &[
     EventInfo { name: "driver_override", meaning: "an ECU saw the driver act and stopped obeying" },
     EventInfo { name: "bywire_timeout", meaning: "an ECU missed its command frames and stopped obeying" },
     EventInfo { name: "bywire_fault", meaning: "an ECU reported a fault" },
+    EventInfo { name: "bywire_reset", meaning: "an ECU restarted" },
+    EventInfo { name: "bus_off", meaning: "a controller went off the CAN bus" },
+    EventInfo { name: "fault", meaning: "a fault of the bus or of an ECU began" },
     EventInfo { name: "gnss_outage", meaning: "the satellites were lost" },
     EventInfo { name: "gnss_silence", meaning: "the receiver stopped sending" },
     EventInfo { name: "gust", meaning: "a gust of wind began" },
@@ -53,7 +57,7 @@ pub enum Trigger {
 }
 
 /// What happens.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Action {
     /// The satellites are lost for a while; the INS coasts.
     GnssOutage {
@@ -70,6 +74,8 @@ pub enum Action {
         /// How long, s.
         for_s: f64,
     },
+    /// The bus or a by-wire unit fails.
+    Fault(Fault),
     /// The driver acts for a while.
     Driver {
         /// Holds the wheel.
@@ -171,6 +177,7 @@ fn action(spec: &EventSpec) -> Result<Action, Flaw> {
     let keys = [
         ("gnss", spec.gnss.is_some()),
         ("bywire", spec.bywire.is_some()),
+        ("fault", spec.fault.is_some()),
         ("driver", spec.driver.is_some()),
         ("gust", spec.gust.is_some()),
         ("planning", spec.planning.is_some()),
@@ -187,6 +194,10 @@ fn action(spec: &EventSpec) -> Result<Action, Flaw> {
     }
     if let Some(fault) = &spec.bywire {
         return Ok(Action::LoseCommands { for_s: fault.lose_commands_s });
+    }
+    if let Some(fault) = &spec.fault {
+        let fault = Fault::from_spec(fault);
+        return fault.map(Action::Fault).map_err(|(key, message)| Flaw::Key("fault", key, message));
     }
     if let Some(driver) = &spec.driver {
         if driver.torque_nm.is_some() && driver.hold_wheel_deg.is_none() {
@@ -257,7 +268,7 @@ pub(crate) fn exactly_one(what: &str, keys: &[(&str, bool)]) -> Result<(), Strin
 /// use skidpad_scenario::{Action, Event, Schedule, Trigger};
 /// let outage = Action::GnssOutage { for_s: 1.0 };
 /// let events = vec![
-///     Event { name: None, trigger: Trigger::Time(1.0), action: outage },
+///     Event { name: None, trigger: Trigger::Time(1.0), action: outage.clone() },
 ///     Event { name: None, trigger: Trigger::After { event: 0, delay_s: 0.5 }, action: outage },
 /// ];
 /// let mut schedule = Schedule::new(&events);

@@ -11,6 +11,7 @@ mod check;
 mod document;
 mod error;
 mod events;
+mod fault;
 mod files;
 mod kit;
 mod library;
@@ -26,6 +27,7 @@ mod structure;
 pub use check::folder_name;
 pub use error::{LoadError, Problem};
 pub use events::{Action, EVENTS, Event, EventInfo, HoldWheel, Schedule, Trigger};
+pub use fault::{FAULTS, Fault, FaultEffect, FaultInfo, FaultPlace};
 pub use files::{MAX_FILE_BYTES, discover};
 pub use library::{DATA_ENV, Library, LoadedScenario, StartState, VehicleFiles, read_map};
 pub use parse::parse;
@@ -33,7 +35,7 @@ pub use ranges::read_ranges;
 pub use reference::{recording_anchor, recording_reference};
 pub use schema::{SchemaKind, schema_json};
 pub use spec::{
-    BywireFault, DriverAction, EventSpec, GearName, GnssFault, GnssProfile, GnssSpec, GustSpec, ImuProfile,
-    ImuSpec, OperatorSpec, Override, Pad, PlanningAction, PoseSpec, ReferenceSpec, RoadSpec, Scenario, Seat,
-    SensorsSpec, StackSpec, StartSpec, WhenSpec, WindSpec,
+    BywireFault, DriverAction, EventSpec, FaultSpec, GearName, GnssFault, GnssProfile, GnssSpec, GustSpec,
+    ImuProfile, ImuSpec, OneOrMany, OperatorSpec, Override, Pad, PlanningAction, PoseSpec, ReferenceSpec,
+    RoadSpec, Scenario, Seat, SensorsSpec, StackSpec, StartSpec, WhenSpec, WindSpec,
 };

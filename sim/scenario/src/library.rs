@@ -3,7 +3,7 @@
 use crate::check::{folder_name, is_folder_name};
 use crate::document::{Document, Step, steps};
 use crate::error::{LoadError, Problems, show};
-use crate::events::Event;
+use crate::events::{Action, Event};
 use crate::files::{MAX_FILE_BYTES, read_bytes, read_text, reason, without_mark};
 use crate::kit;
 use crate::names::hint;
@@ -370,7 +370,7 @@ impl Library {
     fn resolve(
         &mut self,
         scenario: Scenario,
-        events: Vec<Event>,
+        mut events: Vec<Event>,
         document: Option<&Document>,
         file: &Path,
     ) -> Result<LoadedScenario, LoadError> {
@@ -387,6 +387,7 @@ impl Library {
         };
         let root = self.root.clone();
         let vehicle = self.vehicle(&scenario.vehicle).map_err(|error| named("vehicle", error, &root))?;
+        find_frames(&mut events, &vehicle, &places)?;
         let control = self.control(&scenario, &vehicle, &places)?;
         let calibration = match &vehicle.calibration {
             Some(table) => Arc::new(table.clone()),
@@ -569,6 +570,28 @@ impl VehicleFiles {
             calibration,
         })
     }
+}
+
+/// Looks up in the car's layout which frames each fault concerns.
+fn find_frames(events: &mut [Event], vehicle: &VehicleFiles, places: &Places) -> Result<(), LoadError> {
+    let faults = events.iter_mut().enumerate().filter_map(|(index, event)| match &mut event.action {
+        Action::Fault(fault) => Some((index, fault)),
+        _ => None,
+    });
+    let mut bywire = None;
+    for (index, fault) in faults {
+        let bywire = match &bywire {
+            Some(bywire) => bywire,
+            None => {
+                let built = ByWire::new(&vehicle.dbc, &vehicle.bywire);
+                bywire.insert(built.map_err(|error| LoadError::whole(&vehicle.dir, error.to_string()))?)
+            }
+        };
+        fault.find_frames(&vehicle.dbc, bywire).map_err(|message| {
+            places.error(&steps!["event", index, "fault", "target"], format!("`fault.target`: {message}"))
+        })?;
+    }
+    Ok(())
 }
 
 fn read_bywire(file: &Path) -> Result<ByWireParams, LoadError> {

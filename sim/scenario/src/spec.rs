@@ -1,5 +1,6 @@
 //! The scenario file, as it is written.
 
+use crate::fault;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use skidpad_score::PassLimits;
@@ -456,6 +457,14 @@ impl From<WindSpec> for skidpad_world::WindParams {
 /// bywire = { lose_commands_s = 0.5 }   # the command frames do not arrive
 ///
 /// [[event]]
+/// when = { time_s = 14.0 }
+/// fault = { unit = "bus", type = "delay", target = ["BrakeCommand", "0x64"], delay_s = 0.05, share = 0.5, for_s = 2.0 }
+///
+/// [[event]]
+/// when = { time_s = 20.0 }
+/// fault = { unit = "steering", type = "reset" }
+///
+/// [[event]]
 /// when = { speed_above_mps = 5.0 }
 /// driver = { hold_wheel_deg = 90.0, torque_nm = 6.0, for_s = 1.5 }
 ///
@@ -492,6 +501,9 @@ pub struct EventSpec {
     /// The by-wire system fails.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bywire: Option<BywireFault>,
+    /// The bus or a by-wire unit fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<FaultSpec>,
     /// The driver acts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub driver: Option<DriverAction>,
@@ -556,6 +568,64 @@ pub struct BywireFault {
     /// The command frames are lost for this long, s.
     #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 3600.0))]
     pub lose_commands_s: f64,
+}
+
+/// The bus or a by-wire unit fails: unit × type × target.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FaultSpec {
+    /// Who has the fault.
+    #[schemars(schema_with = "fault::unit_schema")]
+    pub unit: String,
+    /// What goes wrong: a name of [`FAULTS`](crate::FAULTS).
+    #[serde(rename = "type")]
+    #[schemars(schema_with = "fault::type_schema")]
+    pub kind: String,
+    /// Which frames: names of the car's .dbc, identifiers ("0x65" or "101"), `commands`, `reports`. Left out: all that
+    /// the unit sends or reads; of the bus, every frame.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<OneOrMany>,
+    /// Share of these frames, drawn with the seed of the run. Left out: all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub share: Option<f64>,
+    /// `delay`: how late, s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 1.0))]
+    pub delay_s: Option<f64>,
+    /// `babble`: frames a second; the bus takes about 4000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1.0, max = 10_000.0))]
+    pub rate_hz: Option<f64>,
+    /// How long, s. Left out: for the rest of the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 3600.0))]
+    pub for_s: Option<f64>,
+}
+
+/// A name or a list of them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum OneOrMany {
+    /// One.
+    One(String),
+    /// Several.
+    Many(#[schemars(length(min = 1, max = 100))] Vec<String>),
+}
+
+impl From<String> for OneOrMany {
+    fn from(name: String) -> Self {
+        OneOrMany::One(name)
+    }
+}
+
+impl From<OneOrMany> for Vec<String> {
+    fn from(names: OneOrMany) -> Self {
+        match names {
+            OneOrMany::One(name) => vec![name],
+            OneOrMany::Many(names) => names,
+        }
+    }
 }
 
 /// The driver acts for a while: at the wheel, on the pedals, with the selector, or several at once.

@@ -115,11 +115,7 @@ impl<'s> Checker<'s> {
             DeValue::Integer(_) | DeValue::Float(_) => "number",
             DeValue::Datetime(_) => "datetime",
         };
-        let fits = |schema: &&Json| {
-            let schema = self.resolve(schema);
-            allows(schema, kind) || (kind == "number" && allows(schema, "integer"))
-        };
-        match choices.iter().copied().find(fits) {
+        match choices.iter().copied().find(|schema| self.fits(schema, kind)) {
             Some(schema) => self.value(value, schema, path, problems),
             None => {
                 let expected: Vec<String> = choices
@@ -131,6 +127,15 @@ impl<'s> Checker<'s> {
                 problems.add(value.span(), format!("`{path}` must be {}, got {got}", expected.join(" or ")));
             }
         }
+    }
+
+    /// True if a value of this kind may be what the schema, or one of its own choices, means.
+    fn fits(&self, schema: &Json, kind: &str) -> bool {
+        let schema = self.resolve(schema);
+        allows(schema, kind)
+            || (kind == "number" && allows(schema, "integer"))
+            || alternatives(schema)
+                .is_some_and(|inner| inner.into_iter().any(|schema| self.fits(schema, kind)))
     }
 
     fn number(&self, value: &Spanned<DeValue>, schema: &Json, path: &str, problems: &mut Problems) {

@@ -293,6 +293,26 @@ fn events_that_never_happen_are_told() {
 }
 
 #[test]
+fn faults_that_cannot_be_are_told_with_what_can() {
+    let with = |fault: &str, told: &[&str]| changed("gnss = { outage_s = 3.0 }", fault, told);
+    with(
+        "fault = { unit = \"bus\", type = \"loose\" }",
+        &["`event.fault.type` cannot be \"loose\"", "`lose`?"],
+    );
+    with("fault = { unit = \"brakes\", type = \"lose\" }", &["`event.fault.unit` cannot be", "`brake`?"]);
+    with(
+        "fault = { unit = \"brake\", type = \"calibration\" }",
+        &["`brake` cannot have", "can happen to: steering"],
+    );
+    with("fault = { unit = \"bus\", type = \"delay\" }", &["needs `delay_s`"]);
+    with("fault = { unit = \"bus\", type = \"delay\", delay_s = 2 }", &["delay_s", "at most 1"]);
+    with("fault = { unit = \"brake\", type = \"reset\", for_s = 1 }", &["\"reset\" takes no `for_s`"]);
+    with("fault = { unit = \"bus\", type = \"lose\", share = 1.5 }", &["share", "1.5"]);
+    with("fault = { unit = \"bus\", type = \"lose\", target = 96 }", &["must be a string or an array"]);
+    with("fault = { unit = \"gateway\", type = \"babble\", target = \"0x1\" }", &["needs `rate_hz`"]);
+}
+
+#[test]
 fn too_many_events_are_refused() {
     let event = "[[event]]\nwhen = { time_s = 1.0 }\nplanning = { estop = false }\n";
     let shown = wrong(&format!("{GOOD}\n{}", event.repeat(1001))).to_string();
