@@ -354,7 +354,7 @@ impl VehicleModel {
 
         // Wheel spin: drive against tyre, then brake and rolling resistance, which only ever slow.
         let inertia = self.tyre.spin_inertia_kgm2;
-        let drive_nm = 0.5 * drive_n(state) * radius;
+        let drive_nm = 0.5 * state.powertrain.force_n(state.gear, state.stability.drive_share) * radius;
         let park_nm = if state.gear == Gear::Park { self.powertrain.pawl_torque_nm } else { 0.0 };
         let hand_nm = if state.parking_brake { self.brakes.parking_torque_nm } else { 0.0 };
         let brake = self.brakes.torque_nm(&state.brakes);
@@ -443,10 +443,10 @@ impl VehicleModel {
         let brake_pct = state.brakes.pedal_pct;
         self.powertrain.advance(
             &mut state.powertrain,
-            demand.throttle_pct,
-            brake_pct,
+            [demand.throttle_pct, brake_pct],
             demand.gear,
             driven_mps,
+            state.stability.drive_share,
         );
         state.gear = demand.gear;
         state.parking_brake = demand.parking_brake;
@@ -468,7 +468,7 @@ impl VehicleModel {
                     felt_mps2: [felt.x, felt.y],
                     rolling_mps: state.corners.map(|corner| corner.spin_rps * radius),
                     braked: state.brakes.force_n > BRAKED_N,
-                    drive_n: state.powertrain.force_n(),
+                    drive_n: state.powertrain.force_n(state.gear, 1.0),
                 };
                 self.stability.monitor(&mut state.stability, &read, &state.brakes.pump);
             }
@@ -479,7 +479,7 @@ impl VehicleModel {
                     stationary: state.corners.iter().all(|corner| corner.spin_rps == 0.0),
                     along_mps2: felt.x,
                     brake_n: [state.brakes.request_n, state.brakes.force_n],
-                    drive_n: state.powertrain.force_n(),
+                    drive_n: state.powertrain.force_n(state.gear, 1.0),
                 };
                 self.hill_hold.advance(&mut state.hill_hold, &read, self.stability.cycle_s);
                 state.brakes.hold_n = state.hill_hold.hold_n;
@@ -543,7 +543,7 @@ impl VehicleModel {
             brake_pct: state.brakes.pedal_pct,
             brake_torque_request_nm: state.brakes.request_n * radius,
             brake_torque_actual_nm: state.corners.iter().map(|corner| corner.brake_torque_nm).sum(),
-            wheel_torque_nm: drive_n(state) * radius,
+            wheel_torque_nm: state.powertrain.force_n(state.gear, state.stability.drive_share) * radius,
             gear: state.gear,
             engine_rpm: self.powertrain.engine_rpm(&state.powertrain, wheel_speed_mps),
             parking_brake: state.parking_brake,
@@ -558,14 +558,6 @@ impl VehicleModel {
             stationary: spin.iter().all(|rate| *rate == 0.0),
         }
     }
-}
-
-/// Drive force at the tyres, N, positive forward: that of the powertrain, less what traction control takes from
-/// it while it pushes in the gear's direction.
-fn drive_n(state: &VehicleState) -> f64 {
-    let force_n = state.powertrain.force_n();
-    let pushes = if state.gear == Gear::Reverse { force_n < 0.0 } else { force_n > 0.0 };
-    if pushes { force_n * state.stability.drive_share } else { force_n }
 }
 
 /// The linear single-track car of `params`: tyres at their static loads, with the compliance of the axles.

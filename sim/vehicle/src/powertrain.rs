@@ -36,11 +36,15 @@ pub(crate) enum PowertrainState {
 }
 
 impl PowertrainState {
-    /// Drive force at the tyres, N, positive forward.
+    /// Drive force at the tyres, N, positive forward, of which traction control leaves `drive_share` while it
+    /// pushes in the direction of `gear`. An automatic's engine has been cut already.
     #[inline]
-    pub(crate) fn force_n(&self) -> f64 {
+    pub(crate) fn force_n(&self, gear: Gear, drive_share: f64) -> f64 {
         match self {
-            PowertrainState::PowerSplit(state) => state.force_n,
+            PowertrainState::PowerSplit(PowerSplitState { force_n, .. }) => {
+                let pushes = if gear == Gear::Reverse { *force_n < 0.0 } else { *force_n > 0.0 };
+                if pushes { force_n * drive_share } else { *force_n }
+            }
             PowertrainState::Automatic(state) => state.force_n,
         }
     }
@@ -87,22 +91,22 @@ impl Powertrain {
     }
 
     /// One step. `brake_pct` is the brake pedal as the hydraulics see it, `speed_mps` the mean rolling speed of
-    /// the driven wheels.
+    /// the driven wheels; traction control leaves `drive_share` of the engine's torque.
     #[inline]
     pub(crate) fn advance(
         &self,
         state: &mut PowertrainState,
-        pedal_pct: f64,
-        brake_pct: f64,
+        [pedal_pct, brake_pct]: [f64; 2],
         gear: Gear,
         speed_mps: f64,
+        drive_share: f64,
     ) {
         match (&self.kind, state) {
             (Kind::PowerSplit(kind), PowertrainState::PowerSplit(state)) => {
                 kind.advance(state, pedal_pct, brake_pct, gear, speed_mps);
             }
             (Kind::Automatic(kind), PowertrainState::Automatic(state)) => {
-                kind.advance(state, pedal_pct, gear, speed_mps);
+                kind.advance(state, pedal_pct, gear, speed_mps, drive_share);
             }
             // The state of another car; it is not this model's to move.
             _ => debug_assert!(false, "state and model have different drives"),

@@ -348,7 +348,14 @@ impl Automatic {
     }
 
     /// One step. `speed_mps` is the mean rolling speed of the driven wheels.
-    pub(crate) fn advance(&self, state: &mut AutomaticState, pedal_pct: f64, selector: Gear, speed_mps: f64) {
+    pub(crate) fn advance(
+        &self,
+        state: &mut AutomaticState,
+        pedal_pct: f64,
+        selector: Gear,
+        speed_mps: f64,
+        drive_share: f64,
+    ) {
         let pedal_pct = state.pedal.push(pedal_pct);
         if pedal_pct != state.pedal_pct {
             state.pedal_pct = pedal_pct;
@@ -359,7 +366,7 @@ impl Automatic {
         state.share += self.lag_step * (state.asked_share - state.share);
         self.select(state, selector);
         self.close_lockup(state);
-        self.turn(state, speed_mps / self.radius_m);
+        self.turn(state, speed_mps / self.radius_m, drive_share);
     }
 
     /// Starts and ends gears as selector and schedule want.
@@ -486,8 +493,8 @@ impl Automatic {
     }
 
     /// Torque of the engine at the crankshaft, Nm, with the gearbox at `ratio` (0 open) and the converter
-    /// multiplying the torque by `gain`.
-    fn engine_nm(&self, state: &mut AutomaticState, ratio: f64, gain: f64) -> f64 {
+    /// multiplying the torque by `gain`; traction control leaves `drive_share` of what the pedal asks for.
+    fn engine_nm(&self, state: &mut AutomaticState, ratio: f64, gain: f64, drive_share: f64) -> f64 {
         let speed_rps = state.engine_rps;
         let drag_nm = self.drag.at(speed_rps);
         let range_nm = self.full_load.at(speed_rps) + drag_nm;
@@ -499,7 +506,7 @@ impl Automatic {
         }
         let governed_nm = state.governor_nm + GOVERNOR_PER_S * self.engine_inertia * error_rps;
         let governed_nm = governed_nm.clamp(0.0, range_nm);
-        let mut asked_nm = governed_nm + state.share * (range_nm - governed_nm);
+        let mut asked_nm = governed_nm + drive_share * state.share * (range_nm - governed_nm);
         if ratio != 0.0 {
             asked_nm = asked_nm.min(self.max_wheel_torque_nm / (ratio.abs() * gain) + drag_nm);
         }
@@ -526,7 +533,7 @@ impl Automatic {
     }
 
     /// Turns engine, turbine and differential by one step against wheels at `wheel_rps`.
-    fn turn(&self, state: &mut AutomaticState, wheel_rps: f64) {
+    fn turn(&self, state: &mut AutomaticState, wheel_rps: f64, drive_share: f64) {
         let dt = self.dt_s;
         let (engine, turbine, output) = (state.engine_rps, state.turbine_rps, state.output_rps);
         let hydraulic = match state.lockup {
@@ -545,7 +552,7 @@ impl Automatic {
             }
         };
         let gain = if hydraulic.pump_nm > 1.0 { hydraulic.turbine_nm / hydraulic.pump_nm } else { 1.0 };
-        let engine_nm = self.engine_nm(state, self.ratio(holding), gain);
+        let engine_nm = self.engine_nm(state, self.ratio(holding), gain, drive_share);
 
         let damping = self.shaft_nmprad * dt + self.shaft_nmsprad;
         let shafts = Shafts { pull_nm: self.shaft_nmprad * state.twist_rad - damping * wheel_rps, damping };
