@@ -227,8 +227,10 @@ struct Tx {
     /// Commands that go out before the next frame.
     commands: Vec<u8>,
     queue: VecDeque<Queued>,
-    /// Ticket of the last frame that entered the queue, and of the last that left it onto the line.
+    /// Ticket of the last frame that entered the queue, of the last that the writing thread took from it, and
+    /// of the last that is through: on the line, or lost with it.
     last_ticket: u64,
+    taken_ticket: u64,
     sent_ticket: u64,
     line: Option<Arc<TcpStream>>,
     stop: bool,
@@ -410,7 +412,11 @@ impl Net {
                 break Err(codes::TX_TIMEOUT);
             }
         };
-        let sent = tickets.partition_point(|ticket| *ticket <= tx.sent_ticket);
+        // What is on its way can no longer be taken back: it counts, or a caller that tries again would send it twice.
+        let sent = tickets.partition_point(|ticket| *ticket <= tx.taken_ticket);
+        if result == Err(codes::TX_TIMEOUT) && sent == frames.len() {
+            return (sent, Ok(()));
+        }
         if result.is_err() {
             let before = tx.queue.len();
             tx.queue.retain(|queued| tickets.binary_search(&queued.ticket).is_err());
@@ -547,31 +553,24 @@ impl Net {
             };
             text.clear();
             text.append(&mut tx.commands);
-            let mut last = tx.sent_ticket;
-            if tx.bit_rate.is_some() {
-                for queued in tx.queue.iter().take(BATCH) {
-                    queued.frame.write(&mut text);
-                    last = queued.ticket;
-                }
+            let on_bus = if tx.bit_rate.is_some() { BATCH.min(tx.queue.len()) } else { 0 };
+            let batch: Vec<Queued> = tx.queue.drain(..on_bus).collect();
+            for queued in &batch {
+                queued.frame.write(&mut text);
+                tx.taken_ticket = queued.ticket;
             }
             drop(tx);
             let written = (&*line).write_all(&text);
             if written.is_err() {
-                // The reading thread connects again; what was not sent goes out then, or is taken back by its
-                // sender.
+                // The reading thread connects again.
                 self.give_up(&line);
-                tx = lock(&self.tx);
-                continue;
+                self.counters.aborted.fetch_add(batch.len() as u32, Relaxed);
             }
             tx = lock(&self.tx);
-            let mut sent = Vec::new();
-            while tx.queue.front().is_some_and(|queued| queued.ticket <= last) {
-                sent.extend(tx.queue.pop_front());
-            }
-            tx.sent_ticket = tx.sent_ticket.max(last);
+            tx.sent_ticket = tx.taken_ticket;
             drop(tx);
             self.changed.notify_all();
-            for Queued { owner, frame, .. } in &sent {
+            for Queued { owner, frame, .. } in batch.iter().filter(|_| written.is_ok()) {
                 count(&self.counters.sent, &self.counters.sent_bytes, frame);
                 self.deliver(frame, Some(owner));
             }

@@ -203,7 +203,11 @@ fn a_program_reads_ten_and_writes_one_as_apollos_canbus_does() {
     let (listener, address) = listen();
     let client = Client::start(folder, &["apollo"], address);
     let mut peer = Peer::accept(&listener);
-    assert_eq!([peer.line().unwrap(), peer.line().unwrap(), peer.line().unwrap()], ["C", "S6", "O"]);
+    let mut commands: Vec<String> =
+        std::iter::from_fn(|| peer.line()).take_while(|line| line != "O").collect();
+    // The line may be there before the bit rate: the channel is then closed once more.
+    commands.dedup();
+    assert_eq!(commands, ["C", "S6"], "and O");
     peer.silent = true;
     let mut writer = Peer { stream: peer.stream.try_clone().unwrap(), text: Vec::new(), silent: true };
     let sender = std::thread::spawn(move || {
