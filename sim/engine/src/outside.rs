@@ -2,6 +2,7 @@
 
 use skidpad_can::{Frame, NodeId};
 use skidpad_kernel::SimTime;
+use skidpad_sensors::ReceiverOutput;
 
 /// Someone outside the simulation who takes part in its ticks: links, recorders, whoever paces it.
 ///
@@ -24,9 +25,11 @@ pub trait Outside {
         let _ = (at, from, frame);
     }
 
-    /// Bytes that leave the receiver's port at `now`.
-    fn receiver_out(&mut self, now: SimTime, bytes: &[u8]) {
-        let _ = (now, bytes);
+    /// The receiver sends an output at `now`. `bytes` is what its port makes of it as the real car has it configured
+    /// ([`skidpad_sensors::Port::apollo`]), which is what the embedded driver reads; who is configured otherwise has a
+    /// port of its own for `output`.
+    fn receiver_out(&mut self, now: SimTime, output: &ReceiverOutput, bytes: &[u8]) {
+        let _ = (now, output, bytes);
     }
 }
 

@@ -15,7 +15,7 @@ use skidpad_scenario::{
     Action, Fault, FaultEffect, FaultPlace, GnssProfile, ImuProfile, LoadedScenario, Pad, Schedule, Seat,
 };
 use skidpad_score::{Metrics, Verdict, verdict};
-use skidpad_sensors::{ImuParams, Receiver, ReceiverParams};
+use skidpad_sensors::{ImuParams, Port, Receiver, ReceiverParams};
 use skidpad_stack::planning::{Planning, PlanningConf};
 use skidpad_vehicle::Gear;
 use std::time::Duration;
@@ -104,6 +104,9 @@ pub struct Simulation {
     /// Faults of by-wire units that end, and when.
     unit_faults: Vec<(SimTime, Subsystem, skidpad_bywire::Fault)>,
     receiver: Receiver,
+    receiver_port: Port,
+    /// What the port sends in one tick; kept for its memory.
+    receiver_bytes: Vec<u8>,
     stack: Stack,
     /// A canbus outside commands the by-wire units, not the stack's own.
     external_canbus: bool,
@@ -171,6 +174,8 @@ impl Simulation {
             bus: Bus::new(BIT_RATE),
             unit_faults: Vec::new(),
             receiver,
+            receiver_port: Port::apollo(),
+            receiver_bytes: Vec::new(),
             stack,
             external_canbus,
             observer: Observer::new(EPOCH_UNIX_S, scenario.frame, scenario.reference.clone()),
@@ -221,7 +226,7 @@ impl Simulation {
         begins(Stage::Car);
         self.move_car(now);
         begins(Stage::Sensors);
-        self.sense(now);
+        self.sense(now, outside);
         begins(Stage::FramesOut);
         self.report_frames(now);
         begins(Stage::Stack);
@@ -451,10 +456,13 @@ impl Simulation {
     }
 
     /// 4. Sensors.
-    fn sense(&mut self, now: SimTime) {
+    fn sense(&mut self, now: SimTime, outside: &mut impl Outside) {
         self.receiver.observe(now, &self.car.truth());
         while let Some(output) = self.receiver.poll(now) {
-            self.stack.on_receiver(&output.inspvas, &output.corrimudatas);
+            self.receiver_bytes.clear();
+            self.receiver_port.send(&output, &mut self.receiver_bytes);
+            outside.receiver_out(now, &output, &self.receiver_bytes);
+            self.stack.on_receiver(&self.receiver_bytes);
         }
     }
 

@@ -11,7 +11,6 @@ use skidpad_msgs::apollo::common::Header;
 use skidpad_msgs::apollo::control::{ControlCommand, DrivingAction, PadMessage};
 use skidpad_msgs::apollo::localization::{Gps, Imu, LocalizationEstimate};
 use skidpad_msgs::apollo::planning::AdcTrajectory;
-use skidpad_novatel::{Corrimudatas, Inspvas};
 use skidpad_stack::canbus::{Canbus, CanbusConf, ModeChange};
 use skidpad_stack::control::{CalibrationTable, Control, ControlConf};
 use skidpad_stack::gnss_driver::GnssDriver;
@@ -114,14 +113,13 @@ impl Stack {
         }
     }
 
-    /// A log of the receiver has arrived at the driver.
-    pub(crate) fn on_receiver(&mut self, inspvas: &Inspvas, corrimudatas: &Corrimudatas) {
-        // The driver pairs the two logs, so one of them at most completes an output.
-        let outputs = [self.gnss_driver.on_corrimudatas(corrimudatas), self.gnss_driver.on_inspvas(inspvas)];
-        for output in outputs.into_iter().flatten() {
-            self.imu.sent = Some(output.imu);
-            self.gps.sent = output.gps;
-        }
+    /// Bytes of the receiver have arrived at the driver.
+    pub(crate) fn on_receiver(&mut self, bytes: &[u8]) {
+        let (imu, gps) = (&mut self.imu, &mut self.gps);
+        self.gnss_driver.on_bytes(bytes, |output| {
+            imu.sent = Some(output.imu);
+            gps.sent = output.gps;
+        });
     }
 
     /// A frame has arrived at the CAN card.

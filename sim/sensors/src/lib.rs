@@ -33,6 +33,7 @@ mod gnss;
 mod imu;
 mod noise;
 mod params;
+mod port;
 mod receiver;
 mod sigmas;
 mod solution;
@@ -40,6 +41,7 @@ mod unaided;
 
 pub use imu::{Imu, ImuSample};
 pub use params::{AccelParams, GyroParams, ImuParams, ParameterError, ReceiverParams, Start};
+pub use port::{Port, PortStats};
 pub use receiver::{Aiding, Receiver};
 pub use solution::{DualAntennaHeading, FixType, GnssSolution, InsQuality, ReceiverOutput};
 

@@ -11,11 +11,15 @@
 
 use skidpad_geo::UtmZone;
 use skidpad_msgs::apollo::{
-    common::{Header, Point3D, PointEnu, Quaternion, gnss_status::ins_status},
+    common::{
+        Header, Point3D, PointEnu, Quaternion,
+        gnss_status::{GnssStatus, ins_status},
+    },
     localization::{Gps, Imu, Pose},
 };
 use skidpad_novatel::{
-    Corrimudatas, GPS_EPOCH_UNIX_S, GPS_LEAP_SECONDS, InsStatus, Inspvas, SECONDS_PER_WEEK,
+    BESTGNSSPOS_ID, BESTPOS_ID, Bestpos, Corrimudatas, Decoder, DecoderStats, GPS_EPOCH_UNIX_S,
+    GPS_LEAP_SECONDS, INSPVA_ID, INSPVAS_ID, InsStatus, Inspvas, Message, PSRPOS_ID, SECONDS_PER_WEEK,
 };
 use std::f64::consts::PI;
 
@@ -38,17 +42,62 @@ pub struct GnssOutput {
 #[derive(Debug, Clone)]
 pub struct GnssDriver {
     zone: UtmZone,
+    decoder: Decoder,
     /// GPS time of the newest log, seconds since the GPS epoch.
     measurement_s: Option<f64>,
     position: Option<Inspvas>,
     increments: Option<Corrimudatas>,
+    fix: Option<Bestpos>,
     sequence_num: u32,
 }
 
 impl GnssDriver {
     /// A driver that puts positions on the grid of this zone (the real one has it from its launch file).
     pub fn new(zone: UtmZone) -> Self {
-        GnssDriver { zone, measurement_s: None, position: None, increments: None, sequence_num: 0 }
+        GnssDriver {
+            zone,
+            decoder: Decoder::new(),
+            measurement_s: None,
+            position: None,
+            increments: None,
+            fix: None,
+            sequence_num: 0,
+        }
+    }
+
+    /// Takes the next bytes from the receiver, in pieces of any size, and hands on each pair of logs that they complete.
+    pub fn on_bytes(&mut self, bytes: &[u8], mut on_output: impl FnMut(GnssOutput)) {
+        self.decoder.push(bytes);
+        while let Some(log) = self.decoder.next_log() {
+            let output = match (log.header.id, &log.message) {
+                // MARK1PVA has the same body, and is none of the pair.
+                (INSPVA_ID | INSPVAS_ID, Message::Inspvas(log)) => self.on_inspvas(log),
+                (_, Message::Corrimudatas(log)) => self.on_corrimudatas(log),
+                (BESTPOS_ID | BESTGNSSPOS_ID | PSRPOS_ID, Message::Bestpos(log)) => {
+                    self.fix = Some(*log);
+                    None
+                }
+                _ => None,
+            };
+            output.into_iter().for_each(&mut on_output);
+        }
+    }
+
+    /// What has been met on the line: logs, damaged ones, bytes between them.
+    pub fn line_stats(&self) -> DecoderStats {
+        self.decoder.stats()
+    }
+
+    /// The receiver's newest position log: what the driver reports on `/apollo/sensor/gnss/gnss_status`.
+    pub fn gnss_status(&self) -> GnssStatus {
+        let fix = self.fix.unwrap_or(Bestpos { solution_status: u32::MAX, ..Bestpos::default() });
+        GnssStatus {
+            header: None,
+            solution_completed: Some(fix.solution_status == 0),
+            solution_status: Some(fix.solution_status),
+            position_type: Some(fix.position_type),
+            num_sats: Some(i32::from(fix.used)),
+        }
     }
 
     /// Takes a position log; gives both messages if the log before it had the same time stamp.
