@@ -195,7 +195,7 @@ fn a_client_configures_its_port_as_it_would_a_receiver() {
     for pair in raw.windows(2) {
         assert!((pair[1].seconds - pair[0].seconds - 0.005).abs() < 1e-9);
         // Gravity upwards over 5 ms, in the counts of the IMU.
-        assert!((9.7..9.9).contains(&(f64::from(pair[0].accel_z) * 2e-8 * 200.0)));
+        assert!((9.5..10.1).contains(&(f64::from(pair[0].accel_z) * 2e-8 * 200.0)));
     }
     port.receive(b"UNLOG INSPVASB\r\nUNLOGALL\r\nLOG GPGGA ONTIME 5\r\n", &mut Vec::new());
     assert_eq!(count(&items_of_text(&mut port, outputs)), BTreeMap::from([("GPGGA", 2)]));
