@@ -3,15 +3,23 @@
 //! - [`Frame`] is what travels; [`SignalLayout`] says where a number sits in it.
 //! - [`Bus`] is the wire: exact frame times, arbitration by identifier, queueing, load, and what may go wrong.
 //! - [`Dbc`] reads the layout of a car's messages from its .dbc file.
+//! - [`Dialect`] is what its signals stand for and how its frames are protected: [`Role`], [`Checksum`], rolling
+//!   counter.
 
 mod bus;
+mod checksum;
 mod dbc;
+mod dialect;
 mod fault;
 mod frame;
+mod role;
 mod signal;
 
 pub use bus::{Bus, BusCounters, Delivery, NodeId, frame_bits};
-pub use dbc::{Dbc, DbcError, MessageLayout, Missing, Signal, SignalHandle};
+pub use checksum::Checksum;
+pub use dbc::{AttributeValue, Dbc, DbcError, MessageLayout, Missing, Signal, SignalHandle};
+pub use dialect::{Dialect, DialectError, DialectMessage, Flaw, Guard, Protection, RoleSignal, Sealer};
 pub use fault::{Babble, FrameEffect, FrameFault};
 pub use frame::Frame;
+pub use role::Role;
 pub use signal::SignalLayout;

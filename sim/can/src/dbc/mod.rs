@@ -1,10 +1,11 @@
 //! The layout of a car's CAN messages, as its .dbc file describes it.
 
 mod lex;
-mod names;
+pub(crate) mod names;
 mod parse;
 
 use crate::{Frame, SignalLayout};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -91,6 +92,33 @@ impl Dbc {
     }
 }
 
+/// The value of an attribute.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AttributeValue {
+    /// INT, HEX, FLOAT, or the index of an ENUM.
+    Number(f64),
+    /// STRING, or the name of an ENUM.
+    Text(String),
+}
+
+impl AttributeValue {
+    /// The number, if it is one.
+    pub fn number(&self) -> Option<f64> {
+        match self {
+            AttributeValue::Number(number) => Some(*number),
+            AttributeValue::Text(_) => None,
+        }
+    }
+
+    /// The text, if it is one.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            AttributeValue::Text(text) => Some(text),
+            AttributeValue::Number(_) => None,
+        }
+    }
+}
+
 /// One message: its identifier, length and signals.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MessageLayout {
@@ -108,6 +136,8 @@ pub struct MessageLayout {
     pub start_delay: Duration,
     /// What the message is for, empty if the file does not say.
     pub comment: String,
+    /// The attributes that the file gives this very message (`BA_ … BO_`); defaults are not filled in.
+    pub attributes: BTreeMap<String, AttributeValue>,
     /// Signals in file order.
     pub signals: Vec<Signal>,
 }
@@ -167,6 +197,8 @@ pub struct Signal {
     pub unit: String,
     /// What the signal means, empty if the file does not say.
     pub comment: String,
+    /// The attributes that the file gives this very signal (`BA_ … SG_`); defaults are not filled in.
+    pub attributes: BTreeMap<String, AttributeValue>,
     /// Names of raw values, ascending.
     pub values: Vec<(i64, String)>,
 }
@@ -231,6 +263,16 @@ impl SignalHandle {
     #[inline]
     pub fn set(&self, data: &mut [u8; 8], on: bool) {
         self.set_raw(data, i64::from(on));
+    }
+
+    /// Width, 1 to 64.
+    pub fn bits(&self) -> u8 {
+        self.layout.bits
+    }
+
+    /// True if the raw integer is two's complement.
+    pub fn is_signed(&self) -> bool {
+        self.layout.signed
     }
 
     #[inline]

@@ -1,7 +1,7 @@
 //! "Did you mean": the nearest known name.
 
 /// `; did you mean "x"?` for the nearest of `known`, or nothing if none is near.
-pub(super) fn nearest<'a>(wanted: &str, known: impl Iterator<Item = &'a str>) -> String {
+pub(crate) fn nearest<'a>(wanted: &str, known: impl Iterator<Item = &'a str>) -> String {
     let limit = wanted.len() / 2 + 1;
     let best = known.map(|name| (distance(wanted, name), name)).min();
     match best {

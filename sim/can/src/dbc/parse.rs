@@ -2,7 +2,7 @@
 
 use super::lex::{Kind, Lexer, Token, shorten};
 use super::names::nearest;
-use super::{Dbc, DbcError, MessageLayout, Signal, SignalHandle, lowest_bytes};
+use super::{AttributeValue, Dbc, DbcError, MessageLayout, Signal, SignalHandle, lowest_bytes};
 use crate::{Frame, SignalLayout};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -314,6 +314,7 @@ impl<'a> Parser<'a> {
             cycle: None,
             start_delay: Duration::ZERO,
             comment: String::new(),
+            attributes: BTreeMap::new(),
             signals: Vec::new(),
         };
         while self.is_word("SG_") {
@@ -397,7 +398,15 @@ impl<'a> Parser<'a> {
             return self.error(start_at, format!("the signal {name:?} overlaps {other:?} in {message}"));
         }
         let range = (min != 0.0 || max != 0.0).then_some((min, max));
-        Ok(Signal { name: name.to_owned(), handle, range, unit, comment: String::new(), values: Vec::new() })
+        Ok(Signal {
+            name: name.to_owned(),
+            handle,
+            range,
+            unit,
+            comment: String::new(),
+            attributes: BTreeMap::new(),
+            values: Vec::new(),
+        })
     }
 
     /// The identifier of a message, in a section that refers to it. `None` for the orphans' message.
@@ -516,13 +525,15 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// A value of an attribute; text reads as zero, since only the timing attributes are used.
-    fn attribute_content(&mut self, attribute: Attribute) -> Result<(f64, usize)> {
+    fn attribute_content(&mut self, attribute: Attribute) -> Result<(AttributeValue, usize)> {
         let at = self.next.at;
-        match (attribute, self.next.kind) {
-            (Attribute::Number, _) | (Attribute::Enumeration, Kind::Number(_)) => self.number("a number"),
-            _ => self.text("a string").map(|_| (0.0, at)),
-        }
+        let value = match (attribute, self.next.kind) {
+            (Attribute::Number, _) | (Attribute::Enumeration, Kind::Number(_)) => {
+                AttributeValue::Number(self.number("a number")?.0)
+            }
+            _ => AttributeValue::Text(self.text("a string")?),
+        };
+        Ok((value, at))
     }
 
     /// `BA_DEF_DEF_ "name" value;`
@@ -530,8 +541,8 @@ impl<'a> Parser<'a> {
         let (name, attribute) = self.defined_attribute()?;
         let (value, at) = self.attribute_content(attribute)?;
         match name {
-            CYCLE => self.cycles.cycle_default = self.milliseconds(name, value, at)?,
-            DELAY => self.cycles.delay_default = self.milliseconds(name, value, at)?,
+            CYCLE => self.cycles.cycle_default = self.milliseconds(name, &value, at)?,
+            DELAY => self.cycles.delay_default = self.milliseconds(name, &value, at)?,
             _ => {}
         }
         self.punctuation(';')
@@ -540,7 +551,7 @@ impl<'a> Parser<'a> {
     /// `BA_ "name" [object] value;`
     fn attribute_value(&mut self) -> Result<()> {
         let (name, attribute) = self.defined_attribute()?;
-        let mut message = None;
+        let (mut message, mut signal) = (None, None);
         match self.next.kind {
             Kind::Word("BU_") => {
                 self.advance()?;
@@ -548,11 +559,11 @@ impl<'a> Parser<'a> {
             }
             Kind::Word("BO_") => {
                 self.advance()?;
-                message = self.message_reference()?.map(|index| self.dbc.messages[index].id);
+                message = self.message_reference()?;
             }
             Kind::Word("SG_") => {
                 self.advance()?;
-                self.signal_reference()?;
+                signal = self.signal_reference()?;
             }
             Kind::Word("EV_") => {
                 self.advance()?;
@@ -561,19 +572,29 @@ impl<'a> Parser<'a> {
             _ => {}
         }
         let (value, at) = self.attribute_content(attribute)?;
-        if let Some(id) = message
-            && [CYCLE, DELAY].contains(&name)
-        {
-            let ms = self.milliseconds(name, value, at)?;
-            let table = if name == CYCLE { &mut self.cycles.cycle } else { &mut self.cycles.delay };
-            if table.insert(id, ms).is_some() {
+        if let Some(index) = message {
+            let id = self.dbc.messages[index].id;
+            if [CYCLE, DELAY].contains(&name) {
+                let ms = self.milliseconds(name, &value, at)?;
+                let table = if name == CYCLE { &mut self.cycles.cycle } else { &mut self.cycles.delay };
+                table.insert(id, ms);
+            }
+            if self.dbc.messages[index].attributes.insert(name.to_owned(), value).is_some() {
                 return self.error(at, format!("{name} of message {id} is given twice"));
+            }
+        } else if let Some((message, signal)) = signal {
+            let signal = &mut self.dbc.messages[message].signals[signal];
+            if signal.attributes.insert(name.to_owned(), value).is_some() {
+                let message = format!("{name} of {:?} is given twice", signal.name);
+                return self.error(at, message);
             }
         }
         self.punctuation(';')
     }
 
-    fn milliseconds(&self, name: &str, value: f64, at: usize) -> Result<f64> {
+    fn milliseconds(&self, name: &str, value: &AttributeValue, at: usize) -> Result<f64> {
+        // A text here is zero: not periodic.
+        let value = value.number().unwrap_or(0.0);
         if (0.0..=LONGEST_CYCLE_MS).contains(&value) {
             return Ok(value);
         }

@@ -1,0 +1,347 @@
+//! A by-wire dialect: which signal of a car's .dbc plays which [`Role`], and how its frames are protected.
+//!
+//! All of it is attributes of the .dbc, so that a car of another make is another file and no code:
+//!
+//! | attribute | of | meaning |
+//! |---|---|---|
+//! | `Role` STRING | signal | names of [`Role`]s, separated by spaces: a signal may play several (one enable bit for two units) |
+//! | `RoleScale`, `RoleOffset` FLOAT | signal | value of the role = physical value · scale + offset; 1 and 0 if absent. Units, sign and rest position of another car go here |
+//! | `ChecksumKind` STRING | signal | this signal is the checksum of its message; the name of a [`Checksum`] |
+//! | `CounterBits` INT | signal | this signal is the rolling counter of its message; its width, which is checked |
+//! | `GenSigStartValue` INT | signal | raw value of a signal that plays no role |
+//! | `GenMsgCycleTime`, `GenMsgStartDelayTime` INT | message | period and phase, ms |
+//! | `FaultAfter` INT | message | wrong frames in a row after which its receiver reports a fault; 0, never |
+//!
+//! A signal whose role is a code (gear, turn signal) names its raw values in VAL_ as [`Role::codes`] does: `Park`,
+//! `Drive`, …
+//!
+//! [`Dialect::find`] reads them; [`Sealer`] puts counter and checksum on, [`Guard`] checks them.
+
+use crate::dbc::names::nearest;
+use crate::{Checksum, Dbc, Frame, MessageLayout, Role, Signal, SignalHandle};
+use std::time::Duration;
+
+/// What is wrong with the attributes that make a .dbc a dialect: where, what, and what was expected.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{file}: {message}")]
+pub struct DialectError {
+    /// The .dbc file.
+    pub file: String,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// The messages of a car in which signals play roles.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dialect {
+    /// What the computer sends, by ascending identifier.
+    pub commands: Vec<DialectMessage>,
+    /// What the car sends, by ascending identifier.
+    pub reports: Vec<DialectMessage>,
+}
+
+/// A message with the roles in it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DialectMessage {
+    /// Name in the .dbc.
+    pub name: String,
+    /// A frame of it with no role played: all zero but for the `GenSigStartValue`s.
+    pub blank: Frame,
+    /// Spacing of its frames.
+    pub cycle: Duration,
+    /// Time from the start to the first.
+    pub start_delay: Duration,
+    /// What is in it.
+    pub signals: Vec<RoleSignal>,
+    /// Where checksum and counter are.
+    pub protection: Protection,
+    /// Wrong frames in a row after which the receiver reports a fault; 0, never.
+    pub fault_after: u32,
+}
+
+/// A signal that plays a role.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RoleSignal {
+    /// The role.
+    pub role: Role,
+    handle: SignalHandle,
+    scale: f64,
+    offset: f64,
+    /// For a code: raw value on the wire and value of the role.
+    codes: Vec<(i64, i64)>,
+}
+
+impl RoleSignal {
+    /// The value of the role in `data`, in its own unit and sign. A code without a name in the .dbc has none.
+    pub fn get(&self, data: &[u8; 8]) -> Option<f64> {
+        if self.codes.is_empty() {
+            return Some(self.handle.physical(data) * self.scale + self.offset);
+        }
+        let raw = self.handle.raw(data);
+        self.codes.iter().find(|(wire, _)| *wire == raw).map(|(_, value)| *value as f64)
+    }
+
+    /// Writes the value of the role, saturating. A code that the car does not have is written as raw zero.
+    pub fn set(&self, data: &mut [u8; 8], value: f64) {
+        if self.codes.is_empty() {
+            return self.handle.set_physical(data, (value - self.offset) / self.scale);
+        }
+        let wire = self.codes.iter().find(|(_, code)| *code as f64 == value);
+        self.handle.set_raw(data, wire.map_or(0, |(raw, _)| *raw));
+    }
+}
+
+/// Where the checksum and the rolling counter of a message are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Protection {
+    len: u8,
+    checksum: Option<(Checksum, SignalHandle)>,
+    counter: Option<SignalHandle>,
+}
+
+/// Why a frame is not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flaw {
+    /// It has not the length of its message.
+    Length,
+    /// Its checksum is wrong.
+    Checksum,
+    /// Its counter is not that of the frame before plus one.
+    Counter,
+}
+
+impl Protection {
+    /// Puts the counter and then the checksum into `frame`.
+    pub fn seal(&self, frame: &mut Frame, counter: u8) {
+        if let Some(handle) = &self.counter {
+            handle.set_raw(&mut frame.data, i64::from(counter));
+        }
+        if let Some((kind, handle)) = &self.checksum {
+            handle.set_raw(&mut frame.data, 0);
+            let sum = kind.of(frame);
+            handle.set_raw(&mut frame.data, i64::from(sum));
+        }
+    }
+
+    /// Whether length and checksum are right.
+    fn verify(&self, frame: &Frame) -> Result<(), Flaw> {
+        if frame.len != self.len {
+            return Err(Flaw::Length);
+        }
+        if let Some((kind, handle)) = &self.checksum {
+            let mut without = *frame;
+            handle.set_raw(&mut without.data, 0);
+            if handle.raw(&frame.data) != i64::from(kind.of(&without)) {
+                return Err(Flaw::Checksum);
+            }
+        }
+        Ok(())
+    }
+
+    /// What follows a counter of `value`.
+    fn after(&self, value: u8) -> u8 {
+        let bits = self.counter.map_or(8, |handle| handle.bits().min(8));
+        value.wrapping_add(1) & (u8::MAX >> (8 - bits))
+    }
+}
+
+/// The sender's side of a [`Protection`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sealer {
+    protection: Protection,
+    next: u8,
+}
+
+impl Sealer {
+    /// Starts counting at zero.
+    pub fn new(protection: Protection) -> Self {
+        Sealer { protection, next: 0 }
+    }
+
+    /// Makes `frame` the next of its message.
+    pub fn seal(&mut self, frame: &mut Frame) {
+        self.protection.seal(frame, self.next);
+        self.next = self.protection.after(self.next);
+    }
+}
+
+/// The receiver's side of a [`Protection`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Guard {
+    protection: Protection,
+    /// Counter of the last frame whose checksum was right.
+    last: Option<u8>,
+}
+
+impl Guard {
+    /// Takes whatever counter comes first.
+    pub fn new(protection: Protection) -> Self {
+        Guard { protection, last: None }
+    }
+
+    /// Whether `frame` is the next of its message. After a wrong counter the count goes on from that one, so
+    /// that a lost frame costs one more and a frame sent again and again is never taken.
+    ///
+    /// # Errors
+    /// What is wrong with it. A frame of wrong length or checksum leaves the count as it is.
+    pub fn check(&mut self, frame: &Frame) -> Result<(), Flaw> {
+        self.protection.verify(frame)?;
+        let Some(handle) = self.protection.counter else { return Ok(()) };
+        let counter = handle.raw(&frame.data) as u8;
+        match self.last.replace(counter) {
+            Some(last) if counter != self.protection.after(last) => Err(Flaw::Counter),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Dialect {
+    /// The dialect of a .dbc; `None` if no signal in it has a role.
+    ///
+    /// # Errors
+    /// The first attribute that is wrong.
+    pub fn find(dbc: &Dbc) -> Result<Option<Dialect>, DialectError> {
+        let (mut commands, mut reports) = (Vec::new(), Vec::new());
+        for layout in dbc.messages() {
+            let error = |message: String| DialectError { file: dbc.file.clone(), message };
+            let message = DialectMessage::find(layout).map_err(|e| error(format!("{layout}: {e}")))?;
+            let Some(message) = message else { continue };
+            let is_command = message.signals[0].role.is_command();
+            if let Some(other) = message.signals.iter().find(|s| s.role.is_command() != is_command) {
+                let [one, other] = [message.signals[0].role, other.role].map(Role::name);
+                return Err(error(format!(
+                    "{layout}: one message cannot be command and report, it has {one:?} and {other:?}"
+                )));
+            }
+            if message.cycle < Duration::from_millis(1) {
+                return Err(error(format!("{layout}: needs a GenMsgCycleTime of at least 1 ms")));
+            }
+            if is_command { &mut commands } else { &mut reports }.push(message);
+        }
+        let dialect = Dialect { commands, reports };
+        let mut roles: Vec<Role> =
+            dialect.messages().flat_map(|m| m.signals.iter().map(|s| s.role)).collect();
+        roles.sort_unstable();
+        if let Some(pair) = roles.windows(2).find(|pair| pair[0] == pair[1]) {
+            let message = format!("the role {:?} is played by two signals", pair[0].name());
+            return Err(DialectError { file: dbc.file.clone(), message });
+        }
+        Ok((!roles.is_empty()).then_some(dialect))
+    }
+
+    /// Checks that each of `needed` is played.
+    ///
+    /// # Errors
+    /// Names the first that is not; `file` is the .dbc.
+    pub fn require(&self, needed: &[Role], file: &str) -> Result<(), DialectError> {
+        let plays = |role| self.messages().any(|m| m.signals.iter().any(|s| s.role == role));
+        match needed.iter().find(|role| !plays(**role)) {
+            None => Ok(()),
+            Some(role) => {
+                let message = format!("no signal has the Role {:?}, which is needed", role.name());
+                Err(DialectError { file: file.to_owned(), message })
+            }
+        }
+    }
+
+    fn messages(&self) -> impl Iterator<Item = &DialectMessage> {
+        self.commands.iter().chain(&self.reports)
+    }
+}
+
+impl DialectMessage {
+    fn find(layout: &MessageLayout) -> Result<Option<Self>, String> {
+        let mut message = DialectMessage {
+            name: layout.name.clone(),
+            blank: layout.blank(),
+            cycle: layout.cycle.unwrap_or_default(),
+            start_delay: layout.start_delay,
+            signals: Vec::new(),
+            protection: Protection { len: layout.len, checksum: None, counter: None },
+            fault_after: 0,
+        };
+        if let Some(count) = layout.attributes.get("FaultAfter") {
+            let count = count.number().filter(|n| (0.0..=1000.0).contains(n) && n.fract() == 0.0);
+            message.fault_after = count.ok_or("FaultAfter must be a whole number from 0 to 1000")? as u32;
+        }
+        for signal in &layout.signals {
+            message.signals.extend(roles_of(signal)?);
+            message.protect(signal)?;
+            if let Some(value) = signal.attributes.get("GenSigStartValue").and_then(|value| value.number()) {
+                signal.handle.set_raw(&mut message.blank.data, value as i64);
+            }
+        }
+        Ok((!message.signals.is_empty()).then_some(message))
+    }
+
+    fn protect(&mut self, signal: &Signal) -> Result<(), String> {
+        let name = &signal.name;
+        if let Some(kind) = signal.attributes.get("ChecksumKind") {
+            let text = kind.text().unwrap_or_default();
+            let kind = Checksum::from_name(text).ok_or_else(|| {
+                let near = nearest(text, Checksum::ALL.iter().map(|kind| kind.name()));
+                format!("{name}: there is no ChecksumKind {:?}{near}", shorten(text))
+            })?;
+            if signal.handle.bits() != kind.bits() {
+                let (want, got) = (kind.bits(), signal.handle.bits());
+                return Err(format!("{name}: a {} has {want} bits, got {got}", kind.name()));
+            }
+            if self.protection.checksum.replace((kind, unsigned(signal)?)).is_some() {
+                return Err(format!("{name}: the message has another checksum already"));
+            }
+        }
+        if let Some(bits) = signal.attributes.get("CounterBits") {
+            let got = signal.handle.bits();
+            if bits.number() != Some(f64::from(got)) || got > 8 {
+                return Err(format!(
+                    "{name}: CounterBits must be the width of the signal, which is {got}, and at most 8"
+                ));
+            }
+            if self.protection.counter.replace(unsigned(signal)?).is_some() {
+                return Err(format!("{name}: the message has another counter already"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The handle of a checksum or counter.
+fn unsigned(signal: &Signal) -> Result<SignalHandle, String> {
+    if signal.handle.is_signed() {
+        return Err(format!("{}: a checksum or counter cannot be signed", signal.name));
+    }
+    Ok(signal.handle)
+}
+
+/// What a signal stands for, as its attributes say.
+fn roles_of(signal: &Signal) -> Result<Vec<RoleSignal>, String> {
+    let name = &signal.name;
+    let number = |key: &str, absent: f64| signal.attributes.get(key).map_or(Some(absent), |v| v.number());
+    let (scale, offset) = number("RoleScale", 1.0).zip(number("RoleOffset", 0.0)).unwrap_or((0.0, 0.0));
+    if scale == 0.0 {
+        return Err(format!("{name}: RoleScale and RoleOffset must be numbers, the scale not zero"));
+    }
+    let mut found = Vec::new();
+    for text in
+        signal.attributes.get("Role").and_then(|role| role.text()).unwrap_or_default().split_whitespace()
+    {
+        let role = Role::from_name(text).ok_or_else(|| {
+            let near = nearest(text, Role::ALL.iter().map(|role| role.name()));
+            format!("{name}: there is no Role {:?}{near}", shorten(text))
+        })?;
+        let mut codes = Vec::new();
+        for (raw, value) in &signal.values {
+            codes.extend(role.codes().iter().find(|(code, _)| code == value).map(|(_, code)| (*raw, *code)));
+        }
+        if codes.is_empty() && !role.codes().is_empty() {
+            let names: Vec<&str> = role.codes().iter().map(|(name, _)| *name).collect();
+            return Err(format!("{name}: VAL_ must name its raw values, some of {}", names.join(", ")));
+        }
+        found.push(RoleSignal { role, handle: signal.handle, scale, offset, codes });
+    }
+    Ok(found)
+}
+
+fn shorten(text: &str) -> String {
+    text.chars().take(40).collect()
+}
