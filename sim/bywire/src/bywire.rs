@@ -1,10 +1,11 @@
+use crate::dialect::{Heard, Order, Port};
 use crate::event::{Event, EventKind, Fault, Subsystem, WatchdogCause};
 use crate::gear::{GearSelector, Surroundings};
 use crate::layout::{BrakeCommand, GearCommand, SteeringCommand, ThrottleCommand, TurnSignalCommand};
 use crate::module::{Change, Flags, Mode, Module, Timing};
 use crate::reports::Reports;
 use crate::{ByWireParams, DriverInput, ParamError, TurnSignal, Unit};
-use skidpad_can::{Dbc, Frame, Missing};
+use skidpad_can::{Dbc, Dialect, DialectError, Flaw, Frame, Missing};
 use skidpad_kernel::SimTime;
 use skidpad_vehicle::{ActuatorDemand, Gear, PlantReport, SteeringDemand};
 use std::time::Duration;
@@ -15,6 +16,9 @@ pub enum ByWireError {
     /// The .dbc lacks a message or signal the modules need.
     #[error(transparent)]
     Layout(#[from] Missing),
+    /// The roles, checksums or counters of the .dbc are wrong, or a role is missing.
+    #[error(transparent)]
+    Dialect(#[from] DialectError),
     /// A report has no period, or one below a millisecond.
     #[error("{file}: the message {message:?} needs a GenMsgCycleTime of at least 1 ms")]
     NoCycle {
@@ -38,6 +42,17 @@ pub struct NoSuchFault {
     pub fault: Fault,
 }
 
+/// Commands that were ignored since something was wrong with them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RejectedCommands {
+    /// Of a length that is not that of the message.
+    pub length: u64,
+    /// With a wrong checksum.
+    pub checksum: u64,
+    /// With a counter that is not one up from the frame before.
+    pub counter: u64,
+}
+
 /// The by-wire modules of one car. See the crate's documentation.
 ///
 /// Per tick: [`receive`](ByWire::receive) each frame that has arrived, [`update`](ByWire::update) once, step the
@@ -47,10 +62,19 @@ pub struct ByWire {
     params: ByWireParams,
     timing: Timing,
     turn_signal_timeout: Duration,
-    commands: Commands,
-    reports: Reports,
+    wire: Wire,
+    rejected: RejectedCommands,
     state: State,
     events: Vec<Event>,
+}
+
+/// How the car writes its frames.
+#[derive(Clone, Debug)]
+enum Wire {
+    /// The Lincoln's messages and signals, by their names.
+    Named(Box<(Commands, Reports)>),
+    /// Whatever the .dbc gives a role.
+    Roles(Port),
 }
 
 /// The layouts of the commands.
@@ -117,14 +141,11 @@ impl ByWire {
                 override_debounce: Duration::from_secs_f64(params.override_debounce_s),
             },
             turn_signal_timeout: Duration::from_secs_f64(params.turn_signal_timeout_s),
-            commands: Commands {
-                brake: BrakeCommand::find(dbc)?,
-                throttle: ThrottleCommand::find(dbc)?,
-                steering: SteeringCommand::find(dbc)?,
-                gear: GearCommand::find(dbc)?,
-                turn_signal: TurnSignalCommand::find(dbc)?,
+            wire: match Dialect::find(dbc)? {
+                Some(dialect) => Wire::Roles(Port::new(&dialect, &dbc.file)?),
+                None => Wire::Named(Box::new((Commands::find(dbc)?, Reports::find(dbc)?))),
             },
-            reports: Reports::find(dbc)?,
+            rejected: RejectedCommands::default(),
             state,
             params: params.clone(),
             events: Vec::with_capacity(16),
@@ -137,27 +158,51 @@ impl ByWire {
     }
 
     /// Identifiers of the frames that carry commands to these modules.
-    pub fn command_ids(&self) -> [u16; 5] {
-        let c = &self.commands;
-        [c.brake.blank, c.throttle.blank, c.steering.blank, c.gear.blank, c.turn_signal.blank]
-            .map(|frame| frame.id)
+    pub fn command_ids(&self) -> Vec<u16> {
+        match &self.wire {
+            Wire::Named(named) => named.0.ids().to_vec(),
+            Wire::Roles(port) => port.command_ids().collect(),
+        }
+    }
+
+    /// The commands ignored so far; always zero where commands carry neither checksum nor counter.
+    pub fn rejected_commands(&self) -> RejectedCommands {
+        self.rejected
     }
 
     /// The unit that reads frames of this identifier; `None` if none does.
     pub fn reader(&self, id: u16) -> Option<Unit> {
         let readers = [Unit::Brake, Unit::Throttle, Unit::Steering, Unit::Gateway, Unit::Gateway];
-        self.command_ids().into_iter().zip(readers).find(|(command, _)| *command == id).map(|(_, unit)| unit)
+        match &self.wire {
+            Wire::Named(named) => named
+                .0
+                .ids()
+                .into_iter()
+                .zip(readers)
+                .find(|(command, _)| *command == id)
+                .map(|(_, unit)| unit),
+            Wire::Roles(port) => port.reader(id),
+        }
     }
 
     /// Identifiers of the frames that this unit reads or sends. The version report, which comes from each module in
     /// turn, counts as the gateway's here.
     pub fn frames_of(&self, unit: Unit) -> Vec<u16> {
         let commands = self.command_ids().into_iter().filter(|id| self.reader(*id) == Some(unit));
-        commands.chain(self.reports.ids_of(unit)).collect()
+        match &self.wire {
+            Wire::Named(named) => commands.chain(named.1.ids_of(unit)).collect(),
+            Wire::Roles(port) => commands.chain(port.reports_of(unit)).collect(),
+        }
     }
 
     /// A unit restarts, as after a dip of its supply.
     pub fn reset(&mut self, now: SimTime, unit: Unit) {
+        if let Wire::Roles(port) = &mut self.wire {
+            port.reset(unit);
+            if let Some(module) = self.state.module_mut(unit.subsystem()) {
+                module.set_fault(Fault::Commands, false);
+            }
+        }
         let (p, s) = (&self.params, &mut self.state);
         let running_at = now + Duration::from_secs_f64(p.boot_s);
         s.restarting[unit as usize] = Some(running_at);
@@ -217,7 +262,16 @@ impl ByWire {
         {
             return;
         }
-        let (id, data, c) = (frame.id, &frame.data, &self.commands);
+        let c = match &mut self.wire {
+            Wire::Named(named) => &named.0,
+            Wire::Roles(port) => {
+                if let Some(heard) = port.receive(frame) {
+                    self.hear(now, heard);
+                }
+                return;
+            }
+        };
+        let (id, data) = (frame.id, &frame.data);
         let flags = |enable: bool, clear: bool, ignore: bool, count: i64| Flags {
             enable,
             clear,
@@ -249,6 +303,54 @@ impl ByWire {
         } else if id == c.turn_signal.blank.id && frame.len >= 1 {
             self.state.turn_command = TurnSignal::from_raw(c.turn_signal.turn.raw(data));
             self.state.turn_command_at = now;
+        }
+    }
+
+    /// A command of a car with roles: followed, or ignored and counted.
+    fn hear(&mut self, now: SimTime, heard: Heard) {
+        let followers = [Subsystem::Brake, Subsystem::Throttle, Subsystem::Steering];
+        match heard.order {
+            Ok(order) => self.obey(now, &order),
+            Err(flaw) => {
+                *match flaw {
+                    Flaw::Length => &mut self.rejected.length,
+                    Flaw::Checksum => &mut self.rejected.checksum,
+                    Flaw::Counter => &mut self.rejected.counter,
+                } += 1;
+                for subsystem in &heard.of {
+                    self.note(now, *subsystem, heard.first_wrong.then_some(EventKind::Rejected(flaw)));
+                }
+            }
+        }
+        if let Some(present) = heard.fault {
+            for subsystem in heard.of.iter().filter(|subsystem| followers.contains(subsystem)) {
+                // Each of the three can have it.
+                let _ = self.set_fault(now, *subsystem, Fault::Commands, present);
+            }
+        }
+    }
+
+    fn obey(&mut self, now: SimTime, order: &Order) {
+        let s = &mut self.state;
+        let take = |value: Option<f64>, into: &mut f64| *into = value.unwrap_or(*into);
+        take(order.brake_pct, &mut s.brake_command_pct);
+        take(order.throttle_pct, &mut s.throttle_command_pct);
+        take(order.angle_deg, &mut s.angle_command_deg);
+        take(order.rate_dps, &mut s.rate_command_dps);
+        s.brake_lamp_command = order.brake_lamp.unwrap_or(s.brake_lamp_command);
+        if order.gear.is_some() || order.gear_clear {
+            s.gear.command(now, order.gear.unwrap_or(s.gear.command), order.gear_clear);
+        }
+        if let Some(turn) = order.turn {
+            (s.turn_command, s.turn_command_at) = (turn, now);
+        }
+        let followers = [Subsystem::Brake, Subsystem::Throttle, Subsystem::Steering];
+        for (index, subsystem) in followers.into_iter().enumerate() {
+            if let Some(enable) = order.enable[index] {
+                let (clear, ignore) = (order.clear[index], order.ignore[index]);
+                // The guard has looked at the counter already.
+                self.command(now, subsystem, Flags { enable, clear, ignore, count: None });
+            }
         }
     }
 
@@ -350,7 +452,11 @@ impl ByWire {
 
     /// As [`ByWire::transmit`], saying which unit sends each frame.
     pub fn transmit_from(&mut self, now: SimTime, plant: &PlantReport, send: &mut impl FnMut(Unit, Frame)) {
-        self.reports.transmit(now, &self.state, &self.params, plant, send);
+        let (state, params) = (&self.state, &self.params);
+        match &mut self.wire {
+            Wire::Named(named) => named.1.transmit(now, state, params, plant, send),
+            Wire::Roles(port) => port.transmit(now, state, params, plant, send),
+        }
     }
 
     /// What changed since the last call, oldest first.
@@ -409,6 +515,23 @@ impl ByWire {
 
     fn note(&mut self, time: SimTime, subsystem: Subsystem, kind: Option<EventKind>) {
         self.events.extend(kind.map(|kind| Event { time, subsystem, kind }));
+    }
+}
+
+impl Commands {
+    fn find(dbc: &Dbc) -> Result<Self, Missing> {
+        Ok(Commands {
+            brake: BrakeCommand::find(dbc)?,
+            throttle: ThrottleCommand::find(dbc)?,
+            steering: SteeringCommand::find(dbc)?,
+            gear: GearCommand::find(dbc)?,
+            turn_signal: TurnSignalCommand::find(dbc)?,
+        })
+    }
+
+    fn ids(&self) -> [u16; 5] {
+        [self.brake.blank, self.throttle.blank, self.steering.blank, self.gear.blank, self.turn_signal.blank]
+            .map(|frame| frame.id)
     }
 }
 

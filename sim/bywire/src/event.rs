@@ -1,3 +1,4 @@
+use skidpad_can::Flaw;
 use skidpad_kernel::SimTime;
 use skidpad_vehicle::Gear;
 use std::fmt;
@@ -55,6 +56,8 @@ pub enum EventKind {
     Reset,
     /// It is back, disabled.
     PoweredUp,
+    /// A command was ignored, the first in a row: length, checksum or counter is wrong.
+    Rejected(Flaw),
     /// A fault appeared.
     Fault(Fault),
     /// A fault went away.
@@ -85,6 +88,8 @@ pub enum Fault {
     Calibration,
     /// Bus to the transmission, or to the lamps.
     Bus,
+    /// Too many commands in a row with a wrong checksum or counter (dialects that have them).
+    Commands,
 }
 
 impl Fault {
@@ -92,7 +97,7 @@ impl Fault {
     pub fn exists_on(self, subsystem: Subsystem) -> bool {
         match subsystem {
             Subsystem::Brake | Subsystem::Throttle => {
-                matches!(self, Fault::Channel1 | Fault::Channel2 | Fault::Power)
+                matches!(self, Fault::Channel1 | Fault::Channel2 | Fault::Power | Fault::Commands)
             }
             Subsystem::Steering => self != Fault::Bus,
             Subsystem::Gear | Subsystem::Misc => self == Fault::Bus,

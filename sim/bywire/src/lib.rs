@@ -57,6 +57,16 @@
 //! The selector has no EN: a command is carried out where the transmission allows it (see [`GearReject`]).
 //! A shift by the driver latches OVERRIDE; CLEAR of the gear command or a rising EN of any module clears it.
 //!
+//! # Another dialect
+//! A car whose .dbc gives its signals roles ([`skidpad_can::Dialect`]) needs no code: what is read and written is
+//! what the roles say, with the file's units, signs and codes, and the state machines above are the same. See
+//! `docs/by-wire-dialect.md` for what to write where. Its commands may carry a checksum and a rolling counter:
+//! - A command of wrong length, checksum or counter is ignored and counted ([`ByWire::rejected_commands`]); it does
+//!   not put off the time-out, and after a wrong counter the count goes on from there.
+//! - After the message's `FaultAfter` such commands in a row its module has [`Fault::Commands`]: it is disabled and not
+//!   healthy until `FaultAfter` right commands in a row have come with EN = 0.
+//! - There is no watchdog: the rolling counter takes its place.
+//!
 //! # Signs
 //! Steering angle and torque positive left; lateral acceleration positive left, longitudinal forward, vertical up
 //! (the vendor's ROS driver passes the three on unchanged as a right-handed forward-left-up frame); yaw rate positive left, roll
@@ -68,6 +78,7 @@
 //! control, the car's own GPS receiver (0x6D to 0x6F), and the messages 0x70, 0x73 and 0x7E.
 
 mod bywire;
+mod dialect;
 mod driver;
 mod event;
 mod gear;
@@ -77,7 +88,7 @@ mod params;
 mod reports;
 mod unit;
 
-pub use bywire::{ByWire, ByWireError, NoSuchFault};
+pub use bywire::{ByWire, ByWireError, NoSuchFault, RejectedCommands};
 pub use driver::{DriverInput, Hands, TurnSignal};
 pub use event::{Event, EventKind, Fault, GearReject, Subsystem, WatchdogCause};
 pub use module::Mode;

@@ -67,9 +67,10 @@ impl Module {
     }
 
     /// One of two redundant channels may fail; both may not (vendor driver: it disables on FLT1 and FLT2).
-    fn healthy(&self) -> bool {
+    pub fn healthy(&self) -> bool {
         let dead = self.has(Fault::Power)
             || self.has(Fault::Calibration)
+            || self.has(Fault::Commands)
             || (self.has(Fault::Channel1) && self.has(Fault::Channel2));
         !dead && !self.watchdog_fault && !self.uncalibrated
     }

@@ -152,7 +152,9 @@ impl Simulation {
             scenario.calibration.as_ref().clone(),
             operator,
             external_canbus,
-        );
+            &scenario.vehicle.dbc,
+        )
+        .map_err(|error| fail(error.to_string()))?;
 
         let holds_car = spec.operator.engage && scenario.start.speed_mps.abs() < HELD_BELOW_MPS;
         let driver = Driver::default();
@@ -298,7 +300,7 @@ impl Simulation {
                     self.observer.event(now, "gnss_silence", format!("receiver silent for {for_s} s"));
                 }
                 Action::LoseCommands { for_s } => {
-                    let ids = Some(self.car.bywire.command_ids().to_vec());
+                    let ids = Some(self.car.bywire.command_ids());
                     let until = now + Duration::from_secs_f64(for_s);
                     let fault = FrameFault { effect: FrameEffect::Lose, ids, share: 1.0, until };
                     self.bus.inject(fault, fault_noise(self.seed, index));
@@ -424,6 +426,7 @@ impl Simulation {
                 EventKind::Timeout => "bywire_timeout",
                 EventKind::Fault(_) | EventKind::Watchdog(_) => "bywire_fault",
                 EventKind::Reset => "bywire_reset",
+                EventKind::Rejected(_) => "bywire_command_rejected",
                 _ => continue,
             };
             self.observer.event(event.time, name, event.subsystem.to_string());

@@ -2,7 +2,7 @@
 //! at the dashboard.
 
 use crate::operator::Operator;
-use skidpad_can::Frame;
+use skidpad_can::{Dbc, DialectError, Frame};
 use skidpad_geo::UtmZone;
 use skidpad_kernel::{Periodic, SimTime};
 use skidpad_msgs::apollo::canbus::Chassis;
@@ -86,15 +86,16 @@ impl Stack {
         calibration: CalibrationTable,
         operator: Operator,
         external_canbus: bool,
-    ) -> Self {
+        dbc: &Dbc,
+    ) -> Result<Self, DialectError> {
         let control_period = Duration::from_nanos((control.control_period_s * 1e9).round() as u64);
-        Stack {
+        Ok(Stack {
             epoch_unix_s,
             gnss_driver: GnssDriver::new(zone),
             localization: Localization::new(LocalizationConf::default()),
             planning,
             control: Control::new(control, calibration),
-            canbus: Canbus::new(CanbusConf::default()),
+            canbus: Canbus::for_car(CanbusConf::default(), dbc)?,
             external_mode: external_canbus.then_some(DrivingMode::CompleteManual),
             operator,
             localization_timer: Periodic::new(LOCALIZATION_PERIOD, LOCALIZATION_PHASE),
@@ -110,7 +111,7 @@ impl Stack {
             command: Topic::default(),
             pad_sequence_num: 0,
             seen: Seen::default(),
-        }
+        })
     }
 
     /// Bytes of the receiver have arrived at the driver.

@@ -191,7 +191,7 @@ impl Fault {
         let mut ids = Vec::new();
         for name in &self.target {
             match name.as_str() {
-                "commands" => ids.extend(commands),
+                "commands" => ids.extend(&commands),
                 "reports" => {
                     ids.extend(dbc.messages().iter().map(|m| m.id).filter(|id| !commands.contains(id)));
                 }
@@ -204,7 +204,7 @@ impl Fault {
         self.ids = match (self.place, self.target.is_empty()) {
             (_, false) => Some(ids),
             (FaultPlace::Bus, true) => None,
-            (FaultPlace::Computer, true) => Some(commands.to_vec()),
+            (FaultPlace::Computer, true) => Some(commands),
             (FaultPlace::Unit(_, Subsystem::Gear), true) => {
                 let named = ["GearCommand", "GearReport"].map(|name| dbc.message_by_name(name).map(|m| m.id));
                 Some(named.into_iter().flatten().collect())

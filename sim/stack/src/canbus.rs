@@ -25,6 +25,7 @@
 //! ```
 
 mod commands;
+mod dialect;
 mod modes;
 mod reports;
 #[cfg(test)]
@@ -32,7 +33,7 @@ mod tests;
 
 use commands::{Demand, Order, Pad};
 use modes::{Action, Mode, transition};
-use skidpad_can::Frame;
+use skidpad_can::{Dbc, Dialect, DialectError, Frame};
 use skidpad_kernel::{Periodic, SimTime};
 use skidpad_msgs::apollo::canbus::chassis::{DrivingMode, ErrorCode, GearPosition};
 use skidpad_msgs::apollo::canbus::epb::PBrakeType;
@@ -147,6 +148,8 @@ pub struct Canbus {
     demand: Demand,
     /// What the sender repeats: `demand` as it was when last refreshed.
     frames: [Frame; 5],
+    /// On a car that is no Lincoln: what takes the place of `frames` and of the Lincoln's decoder.
+    dialect: Option<Box<dialect::Port>>,
     mode: Mode,
     error_code: ErrorCode,
     error_mask: i32,
@@ -173,6 +176,7 @@ impl Canbus {
             detail: ChassisDetail::default(),
             demand,
             frames: demand.frames(),
+            dialect: None,
             mode: Mode::Manual,
             error_code: ErrorCode::NoError,
             error_mask: 0,
@@ -191,9 +195,23 @@ impl Canbus {
         }
     }
 
+    /// The module on the car of this .dbc. Where its signals have roles it speaks that car's dialect: commands at the
+    /// file's periods with counter and checksum, reports checked. Otherwise the car is taken for a Lincoln and the
+    /// module's own tables count, not the file, as with the real module.
+    ///
+    /// # Errors
+    /// The roles of the .dbc are wrong, or one is missing that the module needs.
+    pub fn for_car(conf: CanbusConf, dbc: &Dbc) -> Result<Self, DialectError> {
+        let port = Dialect::find(dbc)?.map(|dialect| dialect::Port::new(&dialect, &dbc.file)).transpose()?;
+        Ok(Canbus { dialect: port.map(Box::new), ..Canbus::new(conf) })
+    }
+
     /// Takes a frame off the bus. Ids that the module does not know are ignored.
     pub fn on_frame(&mut self, frame: &Frame) {
-        reports::decode(frame, &mut self.detail);
+        match &mut self.dialect {
+            Some(port) => port.decode(frame, &mut self.detail),
+            None => reports::decode(frame, &mut self.detail),
+        }
     }
 
     /// Takes a command off the topic. While enabling it waits, with nine others at most (the oldest is lost).
@@ -210,14 +228,18 @@ impl Canbus {
         self.waiting.push_back(order);
     }
 
-    /// Runs what is due by `now`: sends frames through `out` (order 0x60, 0x62, 0x64, 0x66 every 20 ms, 0x68 every
-    /// 50 ms), checks, polls, and returns the `Chassis` to publish, if one is due (100 Hz, stamped `unix_now_s`).
+    /// Runs what is due by `now`: sends frames through `out` (on a Lincoln 0x60, 0x62, 0x64, 0x66 every 20 ms and 0x68
+    /// every 50 ms), checks, polls, and returns the `Chassis` to publish, if one is due (100 Hz, stamped `unix_now_s`).
     pub fn tick(&mut self, now: SimTime, unix_now_s: f64, out: &mut impl FnMut(Frame)) -> Option<Chassis> {
-        if self.command_timer.due(now) {
-            self.frames[..4].iter().for_each(|frame| out(*frame));
-        }
-        if self.turn_timer.due(now) {
-            out(self.frames[4]);
+        if let Some(port) = &mut self.dialect {
+            port.send(now, out);
+        } else {
+            if self.command_timer.due(now) {
+                self.frames[..4].iter().for_each(|frame| out(*frame));
+            }
+            if self.turn_timer.due(now) {
+                out(self.frames[4]);
+            }
         }
         if self.security_timer.due(now) {
             self.check_security(now);
@@ -245,6 +267,12 @@ impl Canbus {
     /// Commands that came too soon after another, or were lost while the module was blocked.
     pub fn ignored_commands(&self) -> u64 {
         self.ignored_commands
+    }
+
+    /// Reports of the car with a wrong length or checksum, which were ignored, and gaps in their counts; zero on a
+    /// Lincoln, whose frames have neither.
+    pub fn flawed_reports(&self) -> (u64, u64) {
+        self.dialect.as_ref().map_or((0, 0), |port| (port.rejected(), port.lost()))
     }
 
     /// The mode changes since the last call, oldest first.
@@ -309,7 +337,10 @@ impl Canbus {
     }
 
     fn refresh(&mut self) {
-        self.frames = self.demand.frames();
+        match &mut self.dialect {
+            Some(port) => port.refresh(self.demand),
+            None => self.frames = self.demand.frames(),
+        }
     }
 
     /// Follows one row of the drive-mode table.

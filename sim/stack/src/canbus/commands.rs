@@ -18,7 +18,7 @@ const TURN: SignalLayout = SignalLayout::unsigned(0, 2, 1.0);
 const STEERING_LIMIT_DEG: f64 = 470.0;
 const STEERING_SPEED_LIMIT_DPS: f64 = 500.0;
 /// The brake lamp is asked for from this pedal command on.
-const BRAKE_LAMP_FROM_PCT: f64 = 1e-3;
+pub(super) const BRAKE_LAMP_FROM_PCT: f64 = 1e-3;
 
 /// The part of a `ControlCommand` that the module looks at.
 #[derive(Clone, Copy, Debug)]

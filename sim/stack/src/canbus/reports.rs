@@ -317,7 +317,7 @@ fn gps_deg(raw: i32) -> f64 {
     f64::from(raw) * (1.0 / 3.0) * 1e-6
 }
 
-fn gear_position(code: i32) -> GearPosition {
+pub(super) fn gear_position(code: i32) -> GearPosition {
     match code {
         0 => GearPosition::GearNone,
         1 => GearPosition::GearParking,
@@ -353,38 +353,38 @@ fn basic(detail: &mut ChassisDetail) -> &mut BasicInfo {
     detail.basic.get_or_insert_default()
 }
 
-fn brake(detail: &mut ChassisDetail) -> &mut Brake {
+pub(super) fn brake(detail: &mut ChassisDetail) -> &mut Brake {
     detail.brake.get_or_insert_default()
 }
 
-fn eps(detail: &mut ChassisDetail) -> &mut Eps {
+pub(super) fn eps(detail: &mut ChassisDetail) -> &mut Eps {
     detail.eps.get_or_insert_default()
 }
 
-fn esp(detail: &mut ChassisDetail) -> &mut Esp {
+pub(super) fn esp(detail: &mut ChassisDetail) -> &mut Esp {
     detail.esp.get_or_insert_default()
 }
 
-fn gas(detail: &mut ChassisDetail) -> &mut Gas {
+pub(super) fn gas(detail: &mut ChassisDetail) -> &mut Gas {
     detail.gas.get_or_insert_default()
 }
 
-fn gear(detail: &mut ChassisDetail) -> &mut Gear {
+pub(super) fn gear(detail: &mut ChassisDetail) -> &mut Gear {
     detail.gear.get_or_insert_default()
 }
 
-fn light(detail: &mut ChassisDetail) -> &mut Light {
+pub(super) fn light(detail: &mut ChassisDetail) -> &mut Light {
     detail.light.get_or_insert_default()
 }
 
-fn online(detail: &mut ChassisDetail) -> &mut CheckResponseSignal {
+pub(super) fn online(detail: &mut ChassisDetail) -> &mut CheckResponseSignal {
     detail.check_response.get_or_insert_default()
 }
 
-fn safety(detail: &mut ChassisDetail) -> &mut Safety {
+pub(super) fn safety(detail: &mut ChassisDetail) -> &mut Safety {
     detail.safety.get_or_insert_default()
 }
 
-fn speed(detail: &mut ChassisDetail) -> &mut VehicleSpd {
+pub(super) fn speed(detail: &mut ChassisDetail) -> &mut VehicleSpd {
     detail.vehicle_spd.get_or_insert_default()
 }
