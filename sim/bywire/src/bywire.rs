@@ -5,7 +5,7 @@ use crate::layout::{BrakeCommand, GearCommand, SteeringCommand, ThrottleCommand,
 use crate::module::{Change, Flags, Mode, Module, Timing};
 use crate::reports::Reports;
 use crate::{ByWireParams, DriverInput, ParamError, TurnSignal, Unit};
-use skidpad_can::{Dbc, Dialect, DialectError, Flaw, Frame, Missing};
+use skidpad_can::{Dbc, Dialect, DialectError, Flaw, Frame, Missing, Role};
 use skidpad_kernel::SimTime;
 use skidpad_vehicle::{ActuatorDemand, Gear, PlantReport, SteeringDemand};
 use std::time::Duration;
@@ -192,6 +192,14 @@ impl ByWire {
         match &self.wire {
             Wire::Named(named) => commands.chain(named.1.ids_of(unit)).collect(),
             Wire::Roles(port) => commands.chain(port.reports_of(unit)).collect(),
+        }
+    }
+
+    /// Identifiers of the frames that ask for a gear or report it.
+    pub fn frames_about_gear(&self) -> Vec<u16> {
+        match &self.wire {
+            Wire::Named(named) => [named.0.gear.blank.id].into_iter().chain(named.1.gear_id()).collect(),
+            Wire::Roles(port) => port.frames_with(&[Role::GearCommand, Role::Gear]).collect(),
         }
     }
 

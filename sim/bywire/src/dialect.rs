@@ -182,6 +182,14 @@ impl Port {
         of_unit.map(|report| report.message.blank.id)
     }
 
+    /// Identifiers of the frames in which one of these roles is played.
+    pub fn frames_with<'a>(&'a self, roles: &'a [Role]) -> impl Iterator<Item = u16> + 'a {
+        let messages =
+            self.commands.iter().map(|c| &c.message).chain(self.reports.iter().map(|r| &r.message));
+        let plays = |message: &DialectMessage| message.signals.iter().any(|s| roles.contains(&s.role));
+        messages.filter(move |message| plays(message)).map(|message| message.blank.id)
+    }
+
     /// A unit restarts: it counts anew and holds no frame against its sender.
     pub fn reset(&mut self, unit: Unit) {
         for command in self.commands.iter_mut().filter(|c| c.of.first().map(|s| Unit::from(*s)) == Some(unit))

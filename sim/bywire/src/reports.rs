@@ -70,6 +70,11 @@ impl Reports {
         self.schedule.iter().filter(move |(_, _, report)| of(report) == unit).map(|(_, id, _)| *id)
     }
 
+    /// Identifier of the report of the gear.
+    pub fn gear_id(&self) -> Option<u16> {
+        self.schedule.iter().find(|(_, _, report)| matches!(report, Report::Gear(_))).map(|(_, id, _)| *id)
+    }
+
     pub fn find(dbc: &Dbc) -> Result<Self, ByWireError> {
         let reports = [
             (BrakeReport::NAME, Report::Brake(BrakeReport::find(dbc)?)),

@@ -249,7 +249,7 @@ fn reports_carry_checksum_and_counter_and_say_what_the_plant_does() {
         layout.handle(signal).unwrap().physical(&frame.data)
     };
     assert!((value("STEERING_SENSORS", "STEER_ANGLE") + 28.6).abs() < 1e-9, "right is positive on this wire");
-    assert!((value("WHEEL_SPEEDS", "WHEEL_SPEED_RR") - 13.0 * 0.318 * 3.6).abs() < 0.006);
+    assert!((value("WHEEL_SPEEDS", "WHEEL_SPEED_RR") - 14.8824).abs() < 0.006);
     assert!((value("ENGINE_DATA", "XMISSION_SPEED") - 13.68).abs() < 1e-9);
     assert!((value("VEHICLE_DYNAMICS", "YAW_RATE") + 11.46).abs() < 1e-9);
     assert!((value("VEHICLE_DYNAMICS", "LAT_ACCEL") - 2.0).abs() < 1e-3);

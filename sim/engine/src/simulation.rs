@@ -4,7 +4,7 @@ use crate::observer::{Observer, RunEvent};
 use crate::operator::Operator;
 use crate::outside::{FIRST_UNIT, Outside, Sender};
 use crate::replay::recording_of;
-use crate::stack::Stack;
+use crate::stack::{CanbusSeat, Stack};
 use crate::trace::TraceSample;
 use skidpad_bywire::{EventKind, Mode, Subsystem, Unit};
 use skidpad_can::{Babble, Bus, Frame, FrameEffect, FrameFault, NodeId};
@@ -16,6 +16,7 @@ use skidpad_scenario::{
 };
 use skidpad_score::{Metrics, Verdict, verdict};
 use skidpad_sensors::{ImuParams, Port, Receiver, ReceiverParams};
+use skidpad_stack::canbus::{Canbus, CanbusConf};
 use skidpad_stack::planning::{Planning, PlanningConf};
 use skidpad_vehicle::Gear;
 use std::time::Duration;
@@ -144,6 +145,12 @@ impl Simulation {
         // A canbus outside has a dashboard of its own.
         let external_canbus = spec.stack.canbus == Seat::External;
         let operator = Operator::new(spec.operator.engage && !external_canbus, planning.is_some());
+        let canbus = if external_canbus {
+            CanbusSeat::External
+        } else {
+            let canbus = Canbus::for_car(CanbusConf::default(), &scenario.vehicle.dbc);
+            CanbusSeat::Embedded(Box::new(canbus.map_err(|error| fail(error.to_string()))?))
+        };
         let stack = Stack::new(
             EPOCH_UNIX_S,
             scenario.frame.utm,
@@ -151,10 +158,8 @@ impl Simulation {
             scenario.control.as_ref().clone(),
             scenario.calibration.as_ref().clone(),
             operator,
-            external_canbus,
-            &scenario.vehicle.dbc,
-        )
-        .map_err(|error| fail(error.to_string()))?;
+            canbus,
+        );
 
         let holds_car = spec.operator.engage && scenario.start.speed_mps.abs() < HELD_BELOW_MPS;
         let driver = Driver::default();

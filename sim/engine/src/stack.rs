@@ -2,7 +2,7 @@
 //! at the dashboard.
 
 use crate::operator::Operator;
-use skidpad_can::{Dbc, DialectError, Frame};
+use skidpad_can::Frame;
 use skidpad_geo::UtmZone;
 use skidpad_kernel::{Periodic, SimTime};
 use skidpad_msgs::apollo::canbus::Chassis;
@@ -77,6 +77,12 @@ pub(crate) struct Seen {
     pub(crate) command: Option<Box<ControlCommand>>,
 }
 
+/// Who sits in the canbus seat.
+pub(crate) enum CanbusSeat {
+    Embedded(Box<Canbus>),
+    External,
+}
+
 impl Stack {
     pub(crate) fn new(
         epoch_unix_s: f64,
@@ -85,18 +91,23 @@ impl Stack {
         control: ControlConf,
         calibration: CalibrationTable,
         operator: Operator,
-        external_canbus: bool,
-        dbc: &Dbc,
-    ) -> Result<Self, DialectError> {
+        canbus: CanbusSeat,
+    ) -> Self {
         let control_period = Duration::from_nanos((control.control_period_s * 1e9).round() as u64);
-        Ok(Stack {
+        let (canbus, external_mode) = match canbus {
+            CanbusSeat::Embedded(canbus) => (canbus, None),
+            CanbusSeat::External => {
+                (Box::new(Canbus::new(CanbusConf::default())), Some(DrivingMode::CompleteManual))
+            }
+        };
+        Stack {
             epoch_unix_s,
             gnss_driver: GnssDriver::new(zone),
             localization: Localization::new(LocalizationConf::default()),
             planning,
             control: Control::new(control, calibration),
-            canbus: Canbus::for_car(CanbusConf::default(), dbc)?,
-            external_mode: external_canbus.then_some(DrivingMode::CompleteManual),
+            canbus: *canbus,
+            external_mode,
             operator,
             localization_timer: Periodic::new(LOCALIZATION_PERIOD, LOCALIZATION_PHASE),
             planning_timer: Periodic::new(PLANNING_PERIOD, PLANNING_PHASE),
@@ -111,7 +122,7 @@ impl Stack {
             command: Topic::default(),
             pad_sequence_num: 0,
             seen: Seen::default(),
-        })
+        }
     }
 
     /// Bytes of the receiver have arrived at the driver.

@@ -205,10 +205,7 @@ impl Fault {
             (_, false) => Some(ids),
             (FaultPlace::Bus, true) => None,
             (FaultPlace::Computer, true) => Some(commands),
-            (FaultPlace::Unit(_, Subsystem::Gear), true) => {
-                let named = ["GearCommand", "GearReport"].map(|name| dbc.message_by_name(name).map(|m| m.id));
-                Some(named.into_iter().flatten().collect())
-            }
+            (FaultPlace::Unit(_, Subsystem::Gear), true) => Some(bywire.frames_about_gear()),
             (FaultPlace::Unit(unit, _), true) => Some(bywire.frames_of(unit)),
         };
         Ok(())
