@@ -2,8 +2,8 @@
 
 use crate::codes::{self, MAX_QUEUE, NO_QUEUE, mode};
 use crate::net::{Net, Port, lock};
+use crate::news;
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 /// Environment variable with the address of Skidpad's `slcan-tcp` link; several, with commas between, are
@@ -78,8 +78,7 @@ pub fn open(opening: Opening) -> Result<i32, i32> {
         None => {
             let address =
                 address(number, std::env::var(ADDRESS_VARIABLE).ok().as_deref()).map_err(|problem| {
-                    // Nobody may be listening.
-                    let _ = writeln!(std::io::stderr(), "libntcan: {problem}");
+                    news::tell_now(&problem);
                     codes::NET_NOT_FOUND
                 })?;
             let net = Net::start(&address)?;

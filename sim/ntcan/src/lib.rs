@@ -10,6 +10,8 @@ pub mod handle;
 #[forbid(unsafe_code)]
 pub mod net;
 #[forbid(unsafe_code)]
+mod news;
+#[forbid(unsafe_code)]
 pub mod slcan;
 
 pub use abi::*;

@@ -5,6 +5,7 @@
 
 use crate::codes::{self, BitRate, mode};
 use crate::filter::IdFilter;
+use crate::news::{self, News};
 use crate::slcan::{Decoder, Frame, Line};
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
@@ -18,8 +19,6 @@ use std::time::{Duration, Instant};
 const RETRY: Duration = Duration::from_millis(100);
 /// Longest wait for one address to answer; also the longest that the last `canClose` can take.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
-/// Messages of one kind come no closer than this, however often the line breaks.
-const QUIET: Duration = Duration::from_secs(10);
 /// Frames that go out in one write at most.
 const BATCH: usize = 64;
 
@@ -257,8 +256,6 @@ pub struct Net {
     changed: Condvar,
     ports: Mutex<Vec<Arc<Port>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
-    /// When each kind of [`News`] was last told.
-    told: Mutex<[Option<Instant>; 3]>,
     /// What went over the line.
     pub counters: Counters,
 }
@@ -273,7 +270,6 @@ impl Net {
             changed: Condvar::new(),
             ports: Mutex::default(),
             threads: Mutex::default(),
-            told: Mutex::default(),
             counters: Counters::default(),
         });
         for (name, work) in [("ntcan read", Net::read_line as fn(&Net)), ("ntcan write", Net::write_line)] {
@@ -445,13 +441,21 @@ impl Net {
                     if !self.take_up(line.clone()) {
                         return;
                     }
-                    self.tell(News::Connected, &format!("connected to Skidpad at {}", self.address));
+                    news::tell(
+                        &self.address,
+                        News::Connected,
+                        &format!("connected to Skidpad at {}", self.address),
+                    );
                     self.read_frames(&line);
                     self.give_up(&line);
                     if lock(&self.tx).stop {
                         return;
                     }
-                    self.tell(News::Gone, &format!("Skidpad at {} has gone; waiting for it", self.address));
+                    news::tell(
+                        &self.address,
+                        News::Gone,
+                        &format!("Skidpad at {} has gone; waiting for it", self.address),
+                    );
                 }
                 Err(error) => {
                     let address = &self.address;
@@ -459,7 +463,7 @@ impl Net {
                     let text = format!(
                         "no Skidpad at {address} yet ({error}): start `{start}`, or name it in SKIDPAD_CAN"
                     );
-                    self.tell(News::Absent, &text);
+                    news::tell(&self.address, News::Absent, &text);
                 }
             }
             let end = Some(Instant::now() + RETRY);
@@ -577,23 +581,6 @@ impl Net {
             tx = lock(&self.tx);
         }
     }
-
-    /// Tells people what happens, on standard error, where the messages of the program are as well.
-    fn tell(&self, news: News, text: &str) {
-        let told = &mut lock(&self.told)[news as usize];
-        if told.is_none_or(|told| told.elapsed() >= QUIET) {
-            *told = Some(Instant::now());
-            // Nobody may be listening.
-            let _ = writeln!(std::io::stderr(), "libntcan: {text}");
-        }
-    }
-}
-
-#[derive(Clone, Copy)]
-enum News {
-    Absent,
-    Connected,
-    Gone,
 }
 
 /// Closes the channel, and opens it at the bit rate if there is one.

@@ -63,12 +63,16 @@ struct Client(Child);
 
 impl Client {
     fn start(folder: &Path, words: &[&str], address: SocketAddr) -> Client {
+        Client::start_with(folder, words, address, Stdio::piped())
+    }
+
+    fn start_with(folder: &Path, words: &[&str], address: SocketAddr, errors: Stdio) -> Client {
         let child = Command::new(folder.join("client"))
             .args(words)
             .env("LD_LIBRARY_PATH", folder)
             .env("SKIDPAD_CAN", address.to_string())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .stderr(errors)
             .spawn()
             .unwrap();
         Client(child)
@@ -83,7 +87,9 @@ impl Client {
         }
         let (mut out, mut errors) = (String::new(), String::new());
         self.0.stdout.take().unwrap().read_to_string(&mut out).unwrap();
-        self.0.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+        if let Some(mut pipe) = self.0.stderr.take() {
+            pipe.read_to_string(&mut errors).unwrap();
+        }
         assert!(self.0.wait().unwrap().success(), "{errors}");
         out
     }
@@ -353,6 +359,19 @@ fn a_peer_that_never_reads_holds_nobody_up() {
     let (listener, address) = listen();
     let client = Client::start(folder, &["stuck"], address);
     let _peer = Peer::accept(&listener);
+    client.finish();
+}
+
+#[test]
+fn a_full_pipe_at_standard_error_holds_nobody_up() {
+    let Some(folder) = program() else { return };
+    let (listener, address) = listen();
+    // As many bytes as a pipe of Linux holds; the next one would wait until somebody reads.
+    let (_reader, mut errors) = std::io::pipe().unwrap();
+    errors.write_all(&[b'.'; 65_536]).unwrap();
+    let client = Client::start_with(folder, &["neighbours"], address, errors.into());
+    let mut peer = Peer::open(&listener);
+    while peer.line().is_some() {}
     client.finish();
 }
 
