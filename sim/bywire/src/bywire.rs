@@ -1,6 +1,7 @@
 use crate::dialect::{Heard, Order, Port};
 use crate::event::{Event, EventKind, Fault, Subsystem, WatchdogCause};
 use crate::gear::{GearSelector, Surroundings};
+use crate::gps::GpsFix;
 use crate::layout::{BrakeCommand, GearCommand, SteeringCommand, ThrottleCommand, TurnSignalCommand};
 use crate::module::{Change, Flags, Mode, Module, Timing};
 use crate::reports::Reports;
@@ -108,6 +109,8 @@ pub(crate) struct State {
     turn_command_at: SimTime,
     pub turn_signal: TurnSignal,
     pub misc_bus_fault: bool,
+    /// Of the car's own receiver; `None` without a fix.
+    pub gps: Option<GpsFix>,
     pub watchdog: Option<(Subsystem, WatchdogCause)>,
     pub watchdog_braking: bool,
     /// At rest in park or neutral at the last update.
@@ -168,6 +171,11 @@ impl ByWire {
     /// The commands ignored so far; always zero where commands carry neither checksum nor counter.
     pub fn rejected_commands(&self) -> RejectedCommands {
         self.rejected
+    }
+
+    /// What the car's own receiver says from now on; `None` while it has no fix. It computes one each full second.
+    pub fn set_gps(&mut self, fix: Option<GpsFix>) {
+        self.state.gps = fix;
     }
 
     /// The unit that reads frames of this identifier; `None` if none does.

@@ -69,6 +69,24 @@ messages! {
         lateral: "Lateral", longitudinal: "Longitudinal", vertical: "Vertical",
     }
     GyroReport = "GyroReport" { roll: "RollRate", yaw: "YawRate" }
+    GpsPositionReport = "GpsPositionReport" {
+        latitude: "Latitude", latitude_valid: "LatitudeValid",
+        longitude: "Longitude", longitude_valid: "LongitudeValid",
+    }
+    GpsTimeReport = "GpsTimeReport" {
+        year: "Year", month: "Month", day: "Day", hour: "Hour", minute: "Minute", second: "Second",
+        compass: "Compass", dilution: "PositionDilution", fault: "Fault", inferred: "Inferred",
+    }
+    GpsVelocityReport = "GpsVelocityReport" {
+        altitude: "Altitude", heading: "Heading", speed: "Speed",
+        horizontal: "HorizontalDilution", vertical: "VerticalDilution",
+        quality: "Quality", satellites: "Satellites",
+    }
+    WheelPositionReport = "WheelPositionReport" {
+        front_left: "FrontLeft", front_right: "FrontRight", rear_left: "RearLeft", rear_right: "RearRight",
+    }
+    SurroundReport = "SurroundReport" { sonar_enabled: "SonarEnabled" }
+    LicenceReport = "LicenceReport" { module: "Module", ready: "Ready", enabled: "FeatureEnabled" }
     TyrePressureReport = "TyrePressureReport" {
         front_left: "FrontLeft", front_right: "FrontRight", rear_left: "RearLeft", rear_right: "RearRight",
     }

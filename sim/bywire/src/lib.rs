@@ -18,7 +18,7 @@
 //!    └────────────┘                                      └─┬───┬──────┘
 //!      ▲       ▲                                           │   │    ▲
 //!      │       │ next command                              │   │    │ rising EN, or
-//!      │       │ (rising EN, healthy: Enabled)             │   │    │ CLEAR with EN = 1;
+//!      │       │                                           │   │    │ CLEAR with EN = 1;
 //!      │  ┌────┴─────┐    no command for 100 ms            │   │    │ healthy
 //!      │  │ TimedOut │◀────────────────────────────────────┘   │    │
 //!      │  └──────────┘                         driver acts for │    │
@@ -74,14 +74,15 @@
 //! steering report has no sign; wheel speeds do.
 //!
 //! # Not modelled
-//! CMD_TYPE of newer firmware (the pedal command is always a raw position), QUIET, hill start assist, stability and traction
-//! control, the car's own GPS receiver (0x6D to 0x6F), and the messages 0x70, 0x73 and 0x7E.
+//! CMD_TYPE of newer firmware (the pedal command is always a raw position), QUIET; of the licence (0x7E) all pages but the
+//! first. Blind-spot warning and sonar (0x73) are switched off; the counts of a wheel's turn (0x70) are an assumption.
 
 mod bywire;
 mod dialect;
 mod driver;
 mod event;
 mod gear;
+mod gps;
 mod layout;
 mod module;
 mod params;
@@ -91,6 +92,7 @@ mod unit;
 pub use bywire::{ByWire, ByWireError, NoSuchFault, RejectedCommands};
 pub use driver::{DriverInput, Hands, TurnSignal};
 pub use event::{Event, EventKind, Fault, GearReject, Subsystem, WatchdogCause};
+pub use gps::GpsFix;
 pub use module::Mode;
 pub use params::{ByWireParams, ParamError};
 pub use unit::Unit;

@@ -48,6 +48,8 @@ pub struct ByWireParams {
     pub hand_damping_nms_per_rad: f64,
     /// Tyre pressures reported, FL FR RL RR, kPa.
     pub tyre_pressure_kpa: [f64; 4],
+    /// Counts of the wheel position report in one turn of a wheel. Estimated.
+    pub wheel_counts_per_turn: f64,
     /// Fuel level reported, %.
     pub fuel_pct: f64,
     /// Firmware version reported by every module: major, minor, build.
@@ -78,6 +80,7 @@ impl Default for ByWireParams {
             hand_stiffness_nm_per_rad: 20.0,
             hand_damping_nms_per_rad: 1.0,
             tyre_pressure_kpa: [240.0; 4],
+            wheel_counts_per_turn: 100.0,
             fuel_pct: 60.0,
             firmware: [2, 0, 0],
         }
@@ -128,6 +131,7 @@ impl ByWireParams {
             ("tyre_pressure_kpa[1]", fr, 0.0, 1000.0),
             ("tyre_pressure_kpa[2]", rl, 0.0, 1000.0),
             ("tyre_pressure_kpa[3]", rr, 0.0, 1000.0),
+            ("wheel_counts_per_turn", self.wheel_counts_per_turn, 1.0, 10_000.0),
             ("fuel_pct", self.fuel_pct, 0.0, 100.0),
         ];
         match table.into_iter().find(|(_, got, min, max)| !(*min..=*max).contains(got)) {

@@ -2,6 +2,7 @@
 
 use crate::bywire::State;
 use crate::event::{Fault, Subsystem, WatchdogCause};
+use crate::gps::{GpsFix, Utc};
 use crate::layout::*;
 use crate::module::{Mode, Module};
 use crate::{ByWireError, ByWireParams, Unit, gear};
@@ -22,8 +23,9 @@ pub(crate) struct Reports {
     /// For the rates: speed at the last 0x74 and pedal at the last 0x75.
     last_speed: Option<(SimTime, f64)>,
     last_pedal: Option<(SimTime, f64)>,
-    /// Module whose firmware is reported next, 1 to 3.
+    /// Module whose firmware is reported next, 1 to 3, and whose licence.
     version_of: i64,
+    licence_of: i64,
 }
 
 #[derive(Clone, Debug)]
@@ -41,20 +43,28 @@ enum Report {
     BrakeInfo(BrakeInfoReport),
     ThrottleInfo(ThrottleInfoReport),
     Version(VersionReport),
+    GpsPosition(GpsPositionReport),
+    GpsTime(GpsTimeReport),
+    GpsVelocity(GpsVelocityReport),
+    WheelPosition(WheelPositionReport),
+    Surround(SurroundReport),
+    Licence(LicenceReport),
 }
 
 impl Report {
-    /// Who sends it; `version_of` is the module whose firmware is reported next.
-    fn sender(&self, version_of: i64) -> Unit {
+    /// Who sends it; `version_of` is the module whose firmware is reported next, `licence_of` whose licence.
+    fn sender(&self, version_of: i64, licence_of: i64) -> Unit {
+        let module = |number: i64| match number {
+            1 => Unit::Brake,
+            2 => Unit::Throttle,
+            _ => Unit::Steering,
+        };
         match self {
             Report::Brake(_) => Unit::Brake,
             Report::Throttle(_) => Unit::Throttle,
             Report::Steering(_) => Unit::Steering,
-            Report::Version(_) => match version_of {
-                1 => Unit::Brake,
-                2 => Unit::Throttle,
-                _ => Unit::Steering,
-            },
+            Report::Version(_) => module(version_of),
+            Report::Licence(_) => module(licence_of),
             _ => Unit::Gateway,
         }
     }
@@ -64,8 +74,8 @@ impl Reports {
     /// Identifiers of the reports of this unit.
     pub fn ids_of(&self, unit: Unit) -> impl Iterator<Item = u16> + '_ {
         let of = |report: &Report| match report {
-            Report::Version(_) => Unit::Gateway,
-            _ => report.sender(0),
+            Report::Version(_) | Report::Licence(_) => Unit::Gateway,
+            _ => report.sender(0, 0),
         };
         self.schedule.iter().filter(move |(_, _, report)| of(report) == unit).map(|(_, id, _)| *id)
     }
@@ -91,8 +101,20 @@ impl Reports {
             (ThrottleInfoReport::NAME, Report::ThrottleInfo(ThrottleInfoReport::find(dbc)?)),
             (VersionReport::NAME, Report::Version(VersionReport::find(dbc)?)),
         ];
+        // A kit need not know these.
+        let optional = [
+            (GpsPositionReport::NAME, GpsPositionReport::find(dbc).map(Report::GpsPosition)),
+            (GpsTimeReport::NAME, GpsTimeReport::find(dbc).map(Report::GpsTime)),
+            (GpsVelocityReport::NAME, GpsVelocityReport::find(dbc).map(Report::GpsVelocity)),
+            (WheelPositionReport::NAME, WheelPositionReport::find(dbc).map(Report::WheelPosition)),
+            (SurroundReport::NAME, SurroundReport::find(dbc).map(Report::Surround)),
+            (LicenceReport::NAME, LicenceReport::find(dbc).map(Report::Licence)),
+        ];
+        let optional = optional.into_iter().filter(|(name, _)| dbc.message_by_name(name).is_ok());
+        let optional = optional.map(|(name, report)| report.map(|report| (name, report)));
         let mut schedule = Vec::with_capacity(reports.len());
-        for (name, report) in reports {
+        for named in reports.into_iter().map(Ok).chain(optional) {
+            let (name, report) = named?;
             let message = dbc.message_by_name(name)?;
             let cycle = message
                 .cycle
@@ -100,7 +122,14 @@ impl Reports {
                 .ok_or_else(|| ByWireError::NoCycle { file: dbc.file.clone(), message: name })?;
             schedule.push((Periodic::new(cycle, message.start_delay), message.id, report));
         }
-        Ok(Reports { schedule, next: SimTime::ZERO, last_speed: None, last_pedal: None, version_of: 1 })
+        Ok(Reports {
+            schedule,
+            next: SimTime::ZERO,
+            last_speed: None,
+            last_pedal: None,
+            version_of: 1,
+            licence_of: 1,
+        })
     }
 
     pub fn transmit(
@@ -118,7 +147,7 @@ impl Reports {
             if !schedule.due(now) {
                 continue;
             }
-            let sender = report.sender(self.version_of);
+            let sender = report.sender(self.version_of, self.licence_of);
             let frame = match report {
                 Report::Brake(m) => brake(m, state, params, plant),
                 Report::Throttle(m) => throttle(m, state, params, plant),
@@ -142,6 +171,16 @@ impl Reports {
                     let module = self.version_of;
                     self.version_of = module % 3 + 1;
                     version(m, module, params)
+                }
+                Report::GpsPosition(m) => gps_position(m, state.gps.as_ref()),
+                Report::GpsTime(m) => gps_time(m, state.gps.as_ref()),
+                Report::GpsVelocity(m) => gps_velocity(m, state.gps.as_ref()),
+                Report::WheelPosition(m) => wheel_position(m, plant, params),
+                Report::Surround(m) => surround(m),
+                Report::Licence(m) => {
+                    let module = self.licence_of;
+                    self.licence_of = module % 3 + 1;
+                    licence(m, module)
                 }
             };
             if !state.restarts(sender) {
@@ -343,5 +382,80 @@ fn version(m: &VersionReport, module: i64, params: &ByWireParams) -> Frame {
     m.major.set_raw(&mut frame.data, i64::from(major));
     m.minor.set_raw(&mut frame.data, i64::from(minor));
     m.build.set_raw(&mut frame.data, i64::from(build));
+    frame
+}
+
+/// Without a fix everything reads zero and nothing is valid.
+fn gps_position(m: &GpsPositionReport, fix: Option<&GpsFix>) -> Frame {
+    let mut frame = m.blank;
+    let data = &mut frame.data;
+    if let Some(fix) = fix {
+        m.latitude.set_physical(data, fix.latitude_deg);
+        m.longitude.set_physical(data, fix.longitude_deg);
+        m.latitude_valid.set(data, true);
+        m.longitude_valid.set(data, true);
+    }
+    frame
+}
+
+fn gps_time(m: &GpsTimeReport, fix: Option<&GpsFix>) -> Frame {
+    let mut frame = m.blank;
+    let data = &mut frame.data;
+    m.fault.set(data, false);
+    m.inferred.set(data, false);
+    let Some(fix) = fix else { return frame };
+    let utc = Utc::from_unix(fix.unix_s);
+    m.year.set_raw(data, utc.year - 2000);
+    m.month.set_raw(data, utc.month);
+    m.day.set_raw(data, utc.day);
+    m.hour.set_raw(data, utc.second_of_day / 3600);
+    m.minute.set_raw(data, utc.second_of_day / 60 % 60);
+    m.second.set_raw(data, utc.second_of_day % 60);
+    m.compass.set_raw(data, (fix.course_deg / 45.0).round() as i64 % 8);
+    m.dilution.set_physical(data, GPS_DILUTION[0]);
+    frame
+}
+
+fn gps_velocity(m: &GpsVelocityReport, fix: Option<&GpsFix>) -> Frame {
+    let mut frame = m.blank;
+    let data = &mut frame.data;
+    let Some(fix) = fix else { return frame };
+    m.altitude.set_physical(data, fix.altitude_m);
+    m.heading.set_physical(data, fix.course_deg);
+    m.speed.set_physical(data, fix.speed_mps / 0.44704);
+    m.horizontal.set_physical(data, GPS_DILUTION[1]);
+    m.vertical.set_physical(data, GPS_DILUTION[2]);
+    m.quality.set_raw(data, 2);
+    m.satellites.set_raw(data, GPS_SATELLITES);
+    frame
+}
+
+/// Dilution of position, horizontally and vertically, and satellites of a consumer receiver under an open sky.
+const GPS_DILUTION: [f64; 3] = [1.6, 0.8, 1.4];
+const GPS_SATELLITES: i64 = 10;
+
+fn wheel_position(m: &WheelPositionReport, plant: &PlantReport, params: &ByWireParams) -> Frame {
+    let mut frame = m.blank;
+    let signals = [m.front_left, m.front_right, m.rear_left, m.rear_right];
+    for (signal, angle) in signals.iter().zip(plant.wheel_angle_rad) {
+        let counts = (angle / std::f64::consts::TAU * params.wheel_counts_per_turn).floor();
+        // A 16-bit counter that wraps around.
+        signal.set_raw(&mut frame.data, i64::from(counts.clamp(-1e15, 1e15) as i64 as i16));
+    }
+    frame
+}
+
+/// The warnings and the sonar are switched off: nothing in the simulated world echoes.
+fn surround(m: &SurroundReport) -> Frame {
+    let mut frame = m.blank;
+    m.sonar_enabled.set(&mut frame.data, false);
+    frame
+}
+
+fn licence(m: &LicenceReport, module: i64) -> Frame {
+    let mut frame = m.blank;
+    m.module.set_raw(&mut frame.data, module);
+    m.ready.set(&mut frame.data, true);
+    m.enabled.set(&mut frame.data, true);
     frame
 }

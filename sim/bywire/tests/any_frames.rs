@@ -4,7 +4,7 @@ mod common;
 
 use common::{Bench, lincoln};
 use proptest::prelude::*;
-use skidpad_bywire::{ByWire, ByWireParams, DriverInput, Hands, Mode, Subsystem};
+use skidpad_bywire::{ByWire, ByWireParams, DriverInput, Hands, Mode, Subsystem, Unit};
 use skidpad_can::Frame;
 use skidpad_kernel::SimTime;
 use skidpad_vehicle::{Gear, PlantReport, SteeringDemand};
@@ -39,7 +39,7 @@ proptest! {
 
     #[test]
     fn no_frames_move_an_actuator_that_is_not_enabled(
-        script in prop::collection::vec((1u64..60, frames()), 1..120),
+        script in prop::collection::vec((1u64..60, frames(), prop::option::weighted(0.02, 0usize..4)), 1..120),
         foot in prop_oneof![2 => Just(0.0), 1 => 0.0..100.0f64], hand_nm in prop_oneof![2 => Just(0.0), 1 => 0.0..8.0f64],
         speed in -10.0..30.0f64,
     ) {
@@ -55,7 +55,11 @@ proptest! {
         let mut gear_asked_ms = None;
         // A command that carries a COUNT arms the watchdog, which may brake.
         let mut counted = false;
-        for (wait, frame) in script {
+        for (wait, frame, reset) in script {
+            if let Some(unit) = reset {
+                let now = bench.now();
+                bench.bywire.reset(now, Unit::ALL[unit]);
+            }
             if frame.len >= 4 {
                 match frame.id {
                     0x60 => brake.frame(bench.ms, frame.data[3] & 1 != 0),

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Bench, near};
-use skidpad_bywire::{ByWireParams, Subsystem};
+use skidpad_bywire::{ByWireParams, GpsFix, Subsystem};
 use skidpad_can::{Bus, Frame, NodeId};
 use skidpad_kernel::SimTime;
 use skidpad_vehicle::HillStart;
@@ -87,6 +87,69 @@ fn reports_say_what_the_car_does() {
 }
 
 #[test]
+fn the_cars_own_receiver_says_where_and_when_in_its_coarse_steps() {
+    let mut bench = Bench::new();
+    bench.run(200);
+    for (message, signal) in [("GpsPositionReport", "LatitudeValid"), ("GpsVelocityReport", "Quality")] {
+        assert_eq!(bench.report(message, signal), 0.0, "no fix yet");
+    }
+    bench.bywire.set_gps(Some(GpsFix {
+        // 14 July 2017, 02:40:07 UTC.
+        unix_s: 1_500_000_007,
+        latitude_deg: 37.409_412_3,
+        longitude_deg: -122.024_2,
+        altitude_m: -7.33,
+        course_deg: 316.789,
+        speed_mps: 10.0,
+    }));
+    bench.run(1000);
+    let expect = [
+        ("GpsPositionReport", "Latitude", 37.409_412_3, 1.7e-7),
+        ("GpsPositionReport", "Longitude", -122.024_2, 1.7e-7),
+        ("GpsPositionReport", "LatitudeValid", 1.0, 0.0),
+        ("GpsPositionReport", "LongitudeValid", 1.0, 0.0),
+        ("GpsTimeReport", "Year", 17.0, 0.0),
+        ("GpsTimeReport", "Month", 7.0, 0.0),
+        ("GpsTimeReport", "Day", 14.0, 0.0),
+        ("GpsTimeReport", "Hour", 2.0, 0.0),
+        ("GpsTimeReport", "Minute", 40.0, 0.0),
+        ("GpsTimeReport", "Second", 7.0, 0.0),
+        ("GpsTimeReport", "Compass", 315.0, 0.0),
+        ("GpsVelocityReport", "Altitude", -7.25, 1e-9),
+        ("GpsVelocityReport", "Heading", 316.79, 1e-9),
+        ("GpsVelocityReport", "Speed", 22.0, 0.0),
+        ("GpsVelocityReport", "Quality", 2.0, 0.0),
+    ];
+    for (message, signal, value, tolerance) in expect {
+        let got = bench.report(message, signal);
+        assert!(near(got, value, tolerance), "{message}.{signal}: expected {value}, got {got}");
+    }
+}
+
+#[test]
+fn wheel_counters_count_turns_and_wrap_around() {
+    let mut bench = Bench::new();
+    let turn = std::f64::consts::TAU;
+    bench.plant.wheel_angle_rad = [2.505 * turn, -0.5 * turn, 327.68 * turn, 0.0];
+    bench.run(40);
+    let counts = ["FrontLeft", "FrontRight", "RearLeft", "RearRight"]
+        .map(|wheel| bench.report("WheelPositionReport", wheel));
+    assert_eq!(counts, [250.0, -50.0, -32768.0, 0.0]);
+}
+
+#[test]
+fn each_module_reports_its_licence_in_turn() {
+    let mut bench = Bench::new();
+    bench.run(4000);
+    let licence = bench.dbc.message_by_name("LicenceReport").unwrap();
+    let of = |name: &str| -> Vec<i64> {
+        let frames = bench.sent.iter().filter(|(_, f)| f.id == licence.id);
+        frames.map(|(_, f)| licence.handle(name).unwrap().raw(&f.data)).collect()
+    };
+    assert_eq!((of("Module"), of("Ready"), of("Expired")), (vec![1, 2, 3, 1], vec![1; 4], vec![0; 4]));
+}
+
+#[test]
 fn the_pedal_output_is_the_plants_and_not_the_commands() {
     let mut bench = Bench::new();
     let [brake, ..] = bench.commands(0.0, 50.0, 0.0);
@@ -164,7 +227,13 @@ fn reports_keep_their_periods_phases_and_lengths() {
         ticks.entry(frame.id).or_default().push(*ms);
     }
     let ids: Vec<u16> = ticks.keys().copied().collect();
-    assert_eq!(ids, [0x61, 0x63, 0x65, 0x67, 0x69, 0x6A, 0x6B, 0x6C, 0x71, 0x72, 0x74, 0x75, 0x7F]);
+    assert_eq!(
+        ids,
+        [
+            0x61, 0x63, 0x65, 0x67, 0x69, 0x6A, 0x6B, 0x6C, 0x6D, 0x6E, 0x6F, 0x70, 0x71, 0x72, 0x73, 0x74,
+            0x75, 0x7E, 0x7F
+        ]
+    );
     for (id, ticks) in ticks {
         let message = bench.dbc.message(id).unwrap();
         let (period, phase) =

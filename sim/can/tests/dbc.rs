@@ -198,12 +198,12 @@ fn the_lincoln_loads_with_all_its_messages() {
     let dbc = Dbc::parse(LINCOLN, "bywire.dbc").unwrap();
     let ids: Vec<u16> = dbc.messages().iter().map(|m| m.id).collect();
     let expected = [
-        0x60, 0x61, 0x62, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68, 0x69, 0x6A, 0x6B, 0x6C, 0x6D, 0x6E, 0x6F, 0x71,
-        0x72, 0x74, 0x75, 0x7F,
+        0x60, 0x61, 0x62, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68, 0x69, 0x6A, 0x6B, 0x6C, 0x6D, 0x6E, 0x6F, 0x70,
+        0x71, 0x72, 0x73, 0x74, 0x75, 0x7E, 0x7F,
     ];
     assert_eq!(ids, expected);
     // Counted by an independent reader (Python cantools 45.1).
-    assert_eq!(dbc.messages().iter().map(|m| m.signals.len()).sum::<usize>(), 151);
+    assert_eq!(dbc.messages().iter().map(|m| m.signals.len()).sum::<usize>(), 186);
     assert_eq!(dbc.message(0x65).unwrap().cycle, Some(Duration::from_millis(10)));
     assert_eq!(dbc.message(0x65).unwrap().start_delay, Duration::from_millis(2));
 }

@@ -1,9 +1,9 @@
 //! The car: vehicle model on the map, collisions, by-wire ECUs, and the driver in the seat.
 
 use nalgebra::Vector3;
-use skidpad_bywire::{ByWire, DriverInput, Event as ByWireEvent, Hands, Unit};
+use skidpad_bywire::{ByWire, DriverInput, Event as ByWireEvent, GpsFix, Hands, Unit};
 use skidpad_can::Frame;
-use skidpad_geo::normal_gravity_mps2;
+use skidpad_geo::{EnuFrame, normal_gravity_mps2};
 use skidpad_kernel::SimTime;
 use skidpad_scenario::{HoldWheel, LoadedScenario};
 use skidpad_sensors::Truth;
@@ -21,6 +21,8 @@ const HULL_FRICTION: f64 = 0.3;
 const HULL_RESTITUTION: f64 = 0.1;
 /// A contact after so long without one is a new collision.
 const COLLISION_GAP: Duration = Duration::from_millis(500);
+/// A slower car has no course over ground: its own receiver keeps the last.
+const COURSE_ABOVE_MPS: f64 = 0.5;
 
 pub(crate) struct Car {
     pub(crate) model: VehicleModel,
@@ -32,6 +34,8 @@ pub(crate) struct Car {
     pub(crate) bywire: ByWire,
     contacts: ContactWorld,
     last_contact: Option<SimTime>,
+    /// Course over ground when the car last moved, deg clockwise from north.
+    course_deg: f64,
 }
 
 /// A new collision.
@@ -71,7 +75,19 @@ impl Car {
         let state = model.place(&mut ground, &environment, pose, start.speed_mps, &demand);
         let contacts = ContactWorld::new(&scenario.map, hull(&model, &vehicle.params.hull));
         let plant = model.report(&state);
-        Ok(Car { model, state, plant, ground, environment, wind, bywire, contacts, last_contact: None })
+        let course_deg = (90.0 - start.heading_rad.to_degrees()).rem_euclid(360.0);
+        Ok(Car {
+            model,
+            state,
+            plant,
+            ground,
+            environment,
+            wind,
+            bywire,
+            contacts,
+            last_contact: None,
+            course_deg,
+        })
     }
 
     pub(crate) fn begin_gust(&mut self, now: SimTime, gust: Gust) {
@@ -122,6 +138,25 @@ impl Car {
 
     pub(crate) fn transmit(&mut self, now: SimTime, mut send: impl FnMut(Unit, Frame)) {
         self.bywire.transmit_from(now, &self.plant, &mut send);
+    }
+
+    /// The car's own receiver computes a fix, if it sees satellites.
+    pub(crate) fn fix(&mut self, unix_s: i64, enu: &EnuFrame, satellites: bool) {
+        let at = self.rear_axle();
+        let [east, north] = [at.velocity_mps.x, at.velocity_mps.y];
+        let speed_mps = libm::hypot(east, north);
+        if speed_mps > COURSE_ABOVE_MPS {
+            self.course_deg = libm::atan2(east, north).to_degrees().rem_euclid(360.0);
+        }
+        let place = enu.to_geodetic(at.position_m.into());
+        self.bywire.set_gps(satellites.then_some(GpsFix {
+            unix_s,
+            latitude_deg: place.lat_deg,
+            longitude_deg: place.lon_deg,
+            altitude_m: place.height_m,
+            course_deg: self.course_deg,
+            speed_mps,
+        }));
     }
 
     pub(crate) fn bywire_events(&mut self) -> impl Iterator<Item = ByWireEvent> + '_ {

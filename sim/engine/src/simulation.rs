@@ -102,6 +102,9 @@ pub struct Simulation {
     holds_car: bool,
     car: Car,
     bus: Bus,
+    /// When the car's own receiver computes a fix, and until when it sees no satellites.
+    own_gps: Periodic,
+    no_satellites_until: SimTime,
     /// Faults of by-wire units that end, and when.
     unit_faults: Vec<(SimTime, Subsystem, skidpad_bywire::Fault)>,
     receiver: Receiver,
@@ -179,6 +182,8 @@ impl Simulation {
             holds_car,
             car,
             bus: Bus::new(BIT_RATE),
+            own_gps: Periodic::new(Duration::from_secs(1), Duration::ZERO),
+            no_satellites_until: SimTime::ZERO,
             unit_faults: Vec::new(),
             receiver,
             receiver_port: Port::apollo(),
@@ -297,7 +302,9 @@ impl Simulation {
             }
             match event.action.clone() {
                 Action::GnssOutage { for_s } => {
-                    self.receiver.begin_outage(now, Duration::from_secs_f64(for_s));
+                    let duration = Duration::from_secs_f64(for_s);
+                    self.receiver.begin_outage(now, duration);
+                    self.no_satellites_until = self.no_satellites_until.max(now + duration);
                     self.observer.event(now, "gnss_outage", format!("satellites lost for {for_s} s"));
                 }
                 Action::GnssSilence { for_s } => {
@@ -476,6 +483,11 @@ impl Simulation {
 
     /// 5. ECUs report.
     fn report_frames(&mut self, now: SimTime) {
+        if self.own_gps.due(now) {
+            let unix_s = EPOCH_UNIX_S as i64 + (now.as_ns() / 1_000_000_000) as i64;
+            let satellites = now >= self.no_satellites_until;
+            self.car.fix(unix_s, &self.scenario.frame.enu, satellites);
+        }
         let bus = &mut self.bus;
         self.car.transmit(now, |unit, frame| bus.send(now, node_of(unit), frame));
     }
