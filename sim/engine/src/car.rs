@@ -28,6 +28,8 @@ pub(crate) struct Car {
     pub(crate) model: VehicleModel,
     pub(crate) state: VehicleState,
     pub(crate) plant: PlantReport,
+    /// What the by-wire units asked of the vehicle in the last step.
+    pub(crate) demand: ActuatorDemand,
     ground: MapGround,
     environment: Environment,
     wind: Wind,
@@ -80,6 +82,7 @@ impl Car {
             model,
             state,
             plant,
+            demand,
             ground,
             environment,
             wind,
@@ -105,10 +108,10 @@ impl Car {
 
     /// To the instant `now`, one step after the last.
     pub(crate) fn step(&mut self, now: SimTime, driver: &DriverInput) -> Option<Collision> {
-        let demand = self.bywire.update(now, &self.plant, driver);
+        self.demand = self.bywire.update(now, &self.plant, driver);
         let collision = self.collide(now);
         self.environment.wind_mps = self.wind.advance(now, STEP_S, self.state.velocity_mps.into());
-        self.model.step(&mut self.state, &demand, &mut self.ground, &self.environment);
+        self.model.step(&mut self.state, &self.demand, &mut self.ground, &self.environment);
         self.plant = self.model.report(&self.state);
         collision
     }

@@ -18,7 +18,7 @@ use skidpad_score::{Metrics, Verdict, verdict};
 use skidpad_sensors::{ImuParams, Port, Receiver, ReceiverParams};
 use skidpad_stack::canbus::{Canbus, CanbusConf};
 use skidpad_stack::planning::{Planning, PlanningConf};
-use skidpad_vehicle::Gear;
+use skidpad_vehicle::{ActuatorDemand, Gear, PlantReport};
 use std::time::Duration;
 
 /// One tick.
@@ -203,6 +203,16 @@ impl Simulation {
         self.now
     }
 
+    /// What the by-wire units measured on the vehicle in the last tick.
+    pub fn plant(&self) -> &PlantReport {
+        &self.car.plant
+    }
+
+    /// What the by-wire units asked of the vehicle in the last tick.
+    pub fn demand(&self) -> &ActuatorDemand {
+        &self.car.demand
+    }
+
     /// True once the last tick has been taken.
     pub fn is_finished(&self) -> bool {
         self.now > self.end
@@ -278,7 +288,10 @@ impl Simulation {
     /// The result of the ticks so far.
     pub fn finish(self) -> Outcome {
         let simulated_s = (self.now - TICK).as_s();
-        let (metrics, events, truth_hash) = self.observer.finish();
+        let (mut metrics, events, truth_hash) = self.observer.finish();
+        metrics.bus_load_max_pct = 100.0 * self.bus.peak_load();
+        metrics.bus_frames_lost = self.bus.counters().lost as f64;
+        metrics.bus_error_frames = self.bus.counters().error_frames as f64;
         let names: Vec<(f64, &str)> =
             events.iter().map(|event| (event.time_s, event.name.as_str())).collect();
         let verdict = verdict(&metrics, &self.scenario.scenario.pass, &names);

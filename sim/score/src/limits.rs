@@ -177,6 +177,14 @@ limits! {
     localization_error_min_m: AtLeast localization_error_max_m "m";
     /// Age of the believed pose, largest, s.
     localization_age_max_s: AtMost localization_age_max_s "s";
+    /// Load of the CAN bus in any tenth of a second, largest, %.
+    bus_load_max_pct: AtMost bus_load_max_pct "%";
+    /// Least load of the CAN bus that some tenth of a second must reach, %: proves that a fault bites.
+    bus_load_min_pct: AtLeast bus_load_max_pct "%";
+    /// How many frames the CAN bus may lose.
+    bus_frames_lost_max: AtMost bus_frames_lost "";
+    /// Least number of error frames that must occur: proves that a fault bites.
+    bus_error_frames_min: AtLeast bus_error_frames "";
     /// Speeding up, largest, m/s².
     acceleration_max_mps2: AtMost acceleration_max_mps2 "m/s²";
     /// Slowing down, largest, m/s².

@@ -179,6 +179,13 @@ metrics! {
     /// Age of the believed pose (now − measurement time).
     localization_age_max_s: "s";
 
+    /// Largest share of a tenth of a second that the CAN bus was occupied.
+    bus_load_max_pct: "%";
+    /// Frames that never reached the CAN bus: lost to a fault, to full mailboxes, or with their sender off the bus.
+    bus_frames_lost: "";
+    /// Frames destroyed on the CAN bus and sent again.
+    bus_error_frames: "";
+
     /// Largest speeding up along the body, mean over 0.1 s.
     acceleration_max_mps2: "m/s²";
     /// Largest slowing down along the body, mean over 0.1 s, as a positive number.
