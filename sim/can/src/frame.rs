@@ -37,6 +37,30 @@ impl Frame {
     }
 }
 
+/// A frame of a kind that a classic bus with 11-bit identifiers does not carry; whoever meets one passes it by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Unsupported {
+    /// A 29-bit identifier.
+    Extended,
+    /// A remote frame: asks for data, has none.
+    Remote,
+    /// CAN FD.
+    Fd,
+    /// A controller's report of an error on the bus.
+    Error,
+}
+
+impl fmt::Display for Unsupported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Unsupported::Extended => "29-bit identifier",
+            Unsupported::Remote => "remote frame",
+            Unsupported::Fd => "CAN FD frame",
+            Unsupported::Error => "error frame",
+        })
+    }
+}
+
 impl fmt::Display for Frame {
     /// As candump prints it: `060#3333010100000000`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,10 +1,29 @@
 //! The outside: what crosses the boundary between a simulation and the machine it runs on.
 //!
 //! The only room below the command line that does I/O and reads clocks. Nothing here blocks a tick: sockets and
-//! terminals are polled once a tick, buffers are bounded, what does not fit is dropped and counted.
+//! terminals are polled once a tick, buffers are bounded, what does not fit is dropped and counted. What an untrusted
+//! peer sends is a frame or a count.
 //!
+//! - [`Links`] stands at the engine's door ([`skidpad_engine::Outside`]) with all links of a run.
+//! - [`CanLink`] is one link, by its [`LinkName`].
 //! - [`Pacer`] holds the ticks to the monotonic clock and says how well that went.
+//!
+//! # Time of a frame
+//! A frame from a peer competes for the bus from the next tick on, and reaches the by-wire units in the first tick
+//! after its last bit: one tick and its time on the bus after it arrived. A report leaves for the peers in the first
+//! tick after its last bit.
 
+mod can_link;
+mod hub;
+mod name;
 mod pace;
+mod pty;
+mod report;
+mod slcan_port;
 
+pub use can_link::{CanLink, LinkError, MAX_PEERS};
+pub use hub::{Links, LinksReport, MAX_LINKS, Pace};
+pub use name::{DEFAULT_GROUP, DEFAULT_GROUP_PORT, DEFAULT_TCP, LinkName, NameError};
 pub use pace::{Clock, PaceReport, Pacer, SystemClock};
+pub use pty::{Pty, open_raw};
+pub use report::{Counters, LinkReport};

@@ -1,0 +1,143 @@
+//! All links of a run, at the engine's door.
+
+use crate::can_link::{CanLink, LinkError, MAX_PEERS};
+use crate::name::LinkName;
+use crate::pace::{PaceReport, Pacer};
+use crate::report::LinkReport;
+use skidpad_can::Frame;
+use skidpad_engine::{EPOCH_UNIX_S, Outside, Sender};
+use skidpad_kernel::SimTime;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// Links of one run.
+pub const MAX_LINKS: usize = Sender::MAX_OUTSIDE as usize / MAX_PEERS;
+/// Frames of one peer that compete for the bus at a time, as in the transmit buffer of an adapter: a flood from
+/// outside shall not push the car's own frames out of their mailboxes.
+const MAILBOX: usize = 32;
+/// A frame that has not crossed the bus by then has been lost there, and its place is free again.
+const LOST_AFTER: Duration = Duration::from_secs(1);
+
+/// How fast simulated time passes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pace {
+    /// As on the clock.
+    #[default]
+    Real,
+    /// As fast as the machine can.
+    Max,
+}
+
+/// The links of a run and its pace: what a simulation meets outside.
+#[derive(Debug)]
+pub struct Links {
+    can: Vec<CanLink>,
+    pacer: Option<Pacer>,
+    /// For each peer that has sent: when its frames that are still under way were sent.
+    under_way: Vec<VecDeque<SimTime>>,
+}
+
+/// What came of links and pace.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LinksReport {
+    /// Each link.
+    pub can: Vec<LinkReport>,
+    /// The pace, if it was that of the clock.
+    pub pace: Option<PaceReport>,
+}
+
+impl Links {
+    /// Opens these links.
+    ///
+    /// # Errors
+    /// The first that cannot be opened, or too many of them.
+    pub fn open(names: &[LinkName], pace: Pace) -> Result<Links, LinkError> {
+        if names.len() > MAX_LINKS {
+            let message = format!("{} links were asked for; at most {MAX_LINKS} can be open", names.len());
+            return Err(LinkError { name: names[MAX_LINKS].to_string(), message });
+        }
+        let can = names.iter().map(CanLink::open).collect::<Result<Vec<_>, _>>()?;
+        let under_way = vec![VecDeque::new(); can.len() * MAX_PEERS];
+        Ok(Links { can, pacer: (pace == Pace::Real).then(Pacer::new), under_way })
+    }
+
+    /// Names of the open links: where a peer finds them.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.can.iter().map(CanLink::name)
+    }
+
+    /// Waits until a peer can get frames on some link; false if none came in time or `stop` said so.
+    pub fn wait_for_peer(&mut self, at_most: Duration, stop: impl Fn() -> bool) -> bool {
+        let began = Instant::now();
+        loop {
+            // What peers send before the run begins is for a car that is not there yet.
+            for link in &mut self.can {
+                let mut early = 0;
+                link.poll(|_, _| early += 1);
+                (0..early).for_each(|_| link.count(false));
+            }
+            if self.can.iter().any(CanLink::has_peer) {
+                return true;
+            }
+            if began.elapsed() >= at_most || stop() {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Closes the links.
+    pub fn finish(mut self) -> LinksReport {
+        self.can.iter_mut().for_each(CanLink::flush);
+        LinksReport {
+            can: self.can.iter().map(CanLink::report).collect(),
+            pace: self.pacer.as_ref().map(Pacer::report),
+        }
+    }
+}
+
+impl Outside for Links {
+    fn tick(&mut self, now: SimTime) {
+        if let Some(pacer) = &mut self.pacer {
+            pacer.wait(now);
+        }
+    }
+
+    fn frames_in(&mut self, now: SimTime, send: &mut dyn FnMut(u8, Frame)) {
+        for (index, link) in self.can.iter_mut().enumerate() {
+            let first = index * MAX_PEERS;
+            let (mut taken, mut refused) = (0, 0);
+            let under_way = &mut self.under_way[first..first + MAX_PEERS];
+            link.poll(|slot, frame| {
+                let mailbox = &mut under_way[usize::from(slot)];
+                while mailbox.front().is_some_and(|sent| now.since(*sent) > LOST_AFTER) {
+                    mailbox.pop_front();
+                }
+                if mailbox.len() < MAILBOX {
+                    mailbox.push_back(now);
+                    taken += 1;
+                    send((first + usize::from(slot)) as u8, frame);
+                } else {
+                    refused += 1;
+                }
+            });
+            (0..taken).for_each(|_| link.count(true));
+            (0..refused).for_each(|_| link.count(false));
+        }
+    }
+
+    fn frame_out(&mut self, at: SimTime, from: Sender, frame: &Frame) {
+        let peer = match from {
+            Sender::Outside(peer) => Some(usize::from(peer)),
+            _ => None,
+        };
+        if let Some(mailbox) = peer.and_then(|peer| self.under_way.get_mut(peer)) {
+            mailbox.pop_front();
+        }
+        let time = Duration::from_secs_f64(EPOCH_UNIX_S) + at.since(SimTime::ZERO);
+        for (index, link) in self.can.iter_mut().enumerate() {
+            let own = peer.filter(|peer| peer / MAX_PEERS == index).map(|peer| (peer % MAX_PEERS) as u8);
+            link.send(time, own, frame);
+        }
+    }
+}
