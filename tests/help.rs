@@ -4,8 +4,8 @@ mod common;
 use common::{repository, skidpad};
 use std::process::{Command, Stdio};
 
-const SUBCOMMANDS: [&str; 9] =
-    ["run", "check", "list", "schema", "openloop", "calibrate", "validate", "bench", "gnss"];
+const SUBCOMMANDS: [&str; 10] =
+    ["run", "check", "list", "schema", "openloop", "calibrate", "validate", "bench", "gnss", "can"];
 
 #[test]
 fn every_subcommand_has_a_manual_page() {

@@ -2,6 +2,7 @@
 
 mod bench;
 mod calibrate;
+mod can;
 mod check;
 mod gnss;
 mod input;
@@ -60,6 +61,7 @@ enum Command {
     Calibrate(calibrate::Args),
     Validate(validate::Args),
     Bench(bench::Args),
+    Can(can::Args),
     Gnss(gnss::Args),
 }
 
@@ -88,6 +90,7 @@ fn run(command: &Command) -> Result<Status, Failure> {
         Command::Calibrate(args) => calibrate::run(args),
         Command::Validate(args) => validate::run(args),
         Command::Bench(args) => bench::run(args),
+        Command::Can(args) => can::run(args),
         Command::Gnss(args) => gnss::run(args),
     }
 }

@@ -5,6 +5,7 @@ use crate::output::{OutFile, print, write_file};
 use crate::status::{Failure, Status};
 use progress::Progress;
 use skidpad_engine::{RunOptions, Simulation};
+use skidpad_links::LinkName;
 use skidpad_report::{Outcome, TableStyle, junit_xml, report_json, table, timing_json};
 use skidpad_scenario::{Library, LoadedScenario, discover};
 use std::io::IsTerminal;
@@ -14,6 +15,7 @@ use std::time::Instant;
 use suite::Suite;
 
 mod glob;
+pub mod outside;
 mod progress;
 mod suite;
 
@@ -55,6 +57,20 @@ pub struct Args {
     /// Only scenarios whose name or file matches; `*` is any text, `?` any character
     #[arg(long, value_name = "GLOB")]
     filter: Option<String>,
+    /// Attach the car's CAN bus to LINK (repeatable): vcan0, slcan (makes a pseudo-terminal and names it), slcan:DEVICE,
+    /// slcan-tcp:ADDRESS:PORT, udp_multicast:GROUP:PORT, candump:FILE (a log); one scenario at a time
+    #[arg(long, value_name = "LINK")]
+    can: Vec<LinkName>,
+    /// A seat that is filled from outside, on a link
+    #[arg(long, value_name = "SEAT", value_enum)]
+    external: Vec<outside::SeatName>,
+    /// How fast simulated time passes: as on the clock, or as fast as the machine can [default: real if a peer can take
+    /// part, else max]
+    #[arg(long, value_name = "PACE", value_enum)]
+    pace: Option<outside::PaceName>,
+    /// How long to wait for a peer of an external seat, s
+    #[arg(long, value_name = "S", default_value_t = outside::WAIT_S, value_parser = clap::value_parser!(u32).range(0..=86400))]
+    wait: u32,
     /// No progress, and a table only of what did not pass
     #[arg(long)]
     quiet: bool,
@@ -67,11 +83,12 @@ Examples:
   skidpad run my_scenario.toml --seed 42
   skidpad run --filter '*skid*' --jobs 1
   skidpad run --reference drive.csv --utm-zone 10  follow a recorded drive
+  skidpad run my_scenario.toml --can slcan --external canbus
 
 Results (--out DIR):
   DIR/report.json       verdicts, metrics, limits, events and truth hash; the same bytes in every run
   DIR/junit.xml         the same for CI servers, one test case for each scenario
-  DIR/timing.json       wall times; different in every run
+  DIR/timing.json       wall times, pace and counts of links; different in every run
   DIR/SCENARIO/trace.csv  100 Hz: truth, reference, errors, commands, actuators, wheels; units in the header
 
 Exit status:
@@ -99,12 +116,20 @@ pub fn default_scenarios() -> Result<PathBuf, Failure> {
 
 /// Runs the subcommand.
 pub fn run(args: &Args) -> Result<Status, Failure> {
-    let scenarios = select(args)?;
+    let mut scenarios = select(args)?;
+    let outside = outside::Wanted { can: args.can.clone(), pace: args.pace, wait_s: args.wait };
+    outside.check(&mut scenarios, &args.external)?;
     let options = RunOptions { seed: args.seed };
     let jobs = args.jobs.map_or_else(cores, NonZeroUsize::get);
     set_up(&scenarios, &options, jobs)?;
-    let suite =
-        Suite { scenarios: &scenarios, options, out: args.out.as_deref(), jobs, stop: interrupt::watch()? };
+    let suite = Suite {
+        scenarios: &scenarios,
+        options,
+        outside,
+        out: args.out.as_deref(),
+        jobs,
+        stop: interrupt::watch()?,
+    };
     if let Some(folder) = &args.out {
         writable(folder)?;
     }

@@ -12,6 +12,8 @@ pub enum Status {
     Failed = 1,
     /// A file or an argument is wrong.
     Usage = 2,
+    /// An external stack was missing.
+    External = 3,
     /// A bug.
     Internal = 4,
     /// Ctrl-C.

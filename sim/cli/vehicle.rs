@@ -1,6 +1,7 @@
 //! Finding the vehicle that an argument names.
 
 use crate::status::Failure;
+use skidpad_can::Dbc;
 use skidpad_manoeuvre::OwnRanges;
 use skidpad_scenario::{Library, VehicleFiles, read_ranges};
 use skidpad_vehicle::VehicleParams;
@@ -15,6 +16,19 @@ pub fn load(name: &str) -> Result<VehicleParams, Failure> {
 pub fn load_with_ranges(name: &str) -> Result<(VehicleParams, OwnRanges), Failure> {
     let (params, folder) = find(name)?;
     Ok((params, read_ranges(&folder).map_err(Failure::usage)?))
+}
+
+/// The layout of a vehicle's CAN messages.
+pub fn load_dbc(name: &str) -> Result<Dbc, Failure> {
+    let folder = Path::new(name);
+    let vehicle = Library::locate(None).and_then(|mut library| {
+        let name = match folder.join("vehicle.toml").exists() {
+            true => library.add_vehicle(folder)?,
+            false => name.to_string(),
+        };
+        library.vehicle(&name)
+    });
+    Ok(vehicle.map_err(Failure::usage)?.dbc.clone())
 }
 
 fn find(name: &str) -> Result<(VehicleParams, PathBuf), Failure> {

@@ -1,9 +1,11 @@
 //! Running scenarios side by side.
 
+use super::outside;
 use super::progress::Progress;
 use crate::output::OutFile;
 use crate::status::{Failure, Status};
 use skidpad_engine::{Outcome, RunOptions, Simulation, TraceSample};
+use skidpad_links::LinksReport;
 use skidpad_report::{Column, Event, ScenarioResult, TraceError, TraceWriter};
 use skidpad_scenario::LoadedScenario;
 use skidpad_score::Metrics;
@@ -22,6 +24,8 @@ const SAMPLES_HZ: u32 = 100;
 pub struct Suite<'a> {
     pub scenarios: &'a [LoadedScenario],
     pub options: RunOptions,
+    /// What each scenario meets outside.
+    pub outside: outside::Wanted,
     /// Folder of the traces.
     pub out: Option<&'a Path>,
     /// Threads.
@@ -75,9 +79,10 @@ impl Suite<'_> {
             wall_s: 0.0,
             error: None,
             explanations: Vec::new(),
+            outside: None,
         };
         let status = match ran {
-            Ok(outcome) => {
+            Ok((outcome, met)) => {
                 let passed = outcome.verdict.passed;
                 result.metrics = outcome.metrics;
                 result.verdict = Some(outcome.verdict);
@@ -89,6 +94,8 @@ impl Suite<'_> {
                 result.truth_hash = outcome.truth_hash;
                 result.simulated_s = outcome.simulated_s;
                 result.explanations = outcome.explanations;
+                result.explanations.extend(met.iter().flat_map(outside::sentences));
+                result.outside = met.as_ref().map(outside::result);
                 if passed { Status::Passed } else { Status::Failed }
             }
             Err(failure) => {
@@ -100,7 +107,11 @@ impl Suite<'_> {
         Finished { result, status }
     }
 
-    fn simulate(&self, scenario: &LoadedScenario, progress: &Progress) -> Result<Outcome, Failure> {
+    fn simulate(
+        &self,
+        scenario: &LoadedScenario,
+        progress: &Progress,
+    ) -> Result<(Outcome, Option<LinksReport>), Failure> {
         let interrupted = || Failure::new(Status::Interrupted, "not run to its end: interrupted");
         if self.stop.load(Ordering::Relaxed) {
             return Err(interrupted());
@@ -112,18 +123,23 @@ impl Suite<'_> {
         };
         let failed: OnceCell<TraceError> = OnceCell::new();
         let mut samples = 0;
-        let ran = simulation.run(
-            |sample| {
-                samples += 1;
-                if samples % SAMPLES_HZ == 0 {
-                    progress.second();
-                }
-                if let Some(Err(error)) = trace.as_mut().map(|trace| trace.row(&sample.values())) {
-                    let _ = failed.set(error);
-                }
-            },
-            || failed.get().is_some() || self.stop.load(Ordering::Relaxed),
-        );
+        let on_sample = |sample: &TraceSample| {
+            samples += 1;
+            if samples % SAMPLES_HZ == 0 {
+                progress.second();
+            }
+            if let Some(Err(error)) = trace.as_mut().map(|trace| trace.row(&sample.values())) {
+                let _ = failed.set(error);
+            }
+        };
+        let stop = || failed.get().is_some() || self.stop.load(Ordering::Relaxed);
+        let (ran, met) = match self.outside.open(scenario, &stop)? {
+            Some(mut links) => {
+                let ran = simulation.run_outside(&mut links, on_sample, stop);
+                (ran, Some(links.finish()))
+            }
+            None => (simulation.run(on_sample, stop), None),
+        };
         if let Some(error) = failed.into_inner() {
             return Err(Failure::usage(error));
         }
@@ -131,7 +147,7 @@ impl Suite<'_> {
         if let Some(trace) = trace {
             trace.finish().map_err(Failure::usage)?.finish()?;
         }
-        Ok(outcome)
+        Ok((outcome, met))
     }
 }
 
@@ -167,7 +183,13 @@ mod tests {
 
     #[test]
     fn statuses_are_ordered_by_importance() {
-        use Status::{Failed, Internal, Interrupted, Passed, Usage};
-        assert!(Passed < Failed && Failed < Usage && Usage < Internal && Internal < Interrupted);
+        use Status::{External, Failed, Internal, Interrupted, Passed, Usage};
+        assert!(
+            Passed < Failed
+                && Failed < Usage
+                && Usage < External
+                && External < Internal
+                && Internal < Interrupted
+        );
     }
 }

@@ -120,6 +120,12 @@ impl<C: Clock> Pacer<C> {
         }
     }
 
+    /// The time it is on this schedule; zero before the first [`Pacer::wait`].
+    pub fn now(&self) -> SimTime {
+        let since = self.origin.map_or(Duration::ZERO, |origin| self.clock.now().saturating_sub(origin));
+        SimTime::ZERO + since
+    }
+
     /// How well the pace was kept so far.
     pub fn report(&self) -> PaceReport {
         PaceReport {

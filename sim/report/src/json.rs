@@ -1,7 +1,7 @@
 //! report.json and timing.json.
 
 use crate::table::times_real_time;
-use crate::{Count, Event, Outcome, ScenarioResult};
+use crate::{Count, Event, Outcome, OutsideResult, ScenarioResult};
 use serde::Serialize;
 use skidpad_score::{LimitResult, Metrics};
 
@@ -50,6 +50,8 @@ struct ScenarioTiming<'a> {
     simulated_s: f64,
     wall_s: f64,
     times_real_time: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outside: Option<&'a OutsideResult>,
 }
 
 impl<'a> Scenario<'a> {
@@ -98,6 +100,7 @@ pub fn timing_json(results: &[ScenarioResult]) -> String {
                 simulated_s: result.simulated_s,
                 wall_s: result.wall_s,
                 times_real_time: times_real_time(result.simulated_s, result.wall_s),
+                outside: result.outside.as_ref(),
             })
             .collect(),
     })

@@ -42,6 +42,52 @@ pub struct ScenarioResult {
     pub error: Option<String>,
     /// What a reader should know about the result, one sentence each.
     pub explanations: Vec<String>,
+    /// What was met outside, if the run had links or kept the pace of the clock. In timing.json only: it differs from
+    /// run to run.
+    pub outside: Option<OutsideResult>,
+}
+
+/// What a run met outside.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct OutsideResult {
+    /// How well the pace of the clock was kept; absent if time passed as fast as the machine could.
+    pub pace: Option<PaceResult>,
+    /// The links.
+    pub links: Vec<LinkResult>,
+}
+
+/// How well the pace of the clock was kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct PaceResult {
+    /// Ticks of 1 ms.
+    pub ticks: u64,
+    /// Median of how late a tick began, µs.
+    pub lateness_p50_us: f64,
+    /// 99th percentile of how late a tick began, µs.
+    pub lateness_p99_us: f64,
+    /// The latest beginning of a tick, µs.
+    pub lateness_max_us: f64,
+    /// Ticks that began more than their period late.
+    pub overruns: u64,
+    /// Wall time that was given up because the simulation was too far behind, s.
+    pub given_up_s: f64,
+}
+
+/// One link.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct LinkResult {
+    /// Its name.
+    pub name: String,
+    /// What was counted on it, by name.
+    #[serde(serialize_with = "counts")]
+    pub counts: Vec<(&'static str, u64)>,
+    /// Why it could no longer be used, if so.
+    pub error: Option<String>,
+}
+
+/// Pairs as a map, in their order.
+fn counts<S: serde::Serializer>(pairs: &[(&'static str, u64)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(pairs.iter().copied())
 }
 
 /// Something that happened in a run.

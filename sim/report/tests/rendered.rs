@@ -29,6 +29,7 @@ fn passing() -> ScenarioResult {
         wall_s: 0.1,
         error: None,
         explanations: vec![],
+        outside: None,
     }
 }
 
@@ -60,6 +61,7 @@ fn failing() -> ScenarioResult {
         simulated_s: 12.5,
         wall_s: 0.05,
         explanations: vec!["The car hit something after 3.25 s.".into()],
+        outside: None,
         ..passing()
     }
 }
@@ -388,6 +390,7 @@ proptest! {
             wall_s: value,
             error,
             explanations: vec![detail.clone()],
+            outside: None,
             ..passing()
         };
         let results = [passing(), result];

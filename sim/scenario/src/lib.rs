@@ -36,6 +36,6 @@ pub use reference::{recording_anchor, recording_reference};
 pub use schema::{SchemaKind, schema_json};
 pub use spec::{
     BywireFault, DriverAction, EventSpec, FaultSpec, GearName, GnssFault, GnssProfile, GnssSpec, GustSpec,
-    ImuProfile, ImuSpec, OneOrMany, OperatorSpec, Override, Pad, PlanningAction, PoseSpec, ReferenceSpec,
-    RoadSpec, Scenario, Seat, SensorsSpec, StackSpec, StartSpec, WhenSpec, WindSpec,
+    ImuProfile, ImuSpec, LinksSpec, OneOrMany, OperatorSpec, Override, PaceName, Pad, PlanningAction,
+    PoseSpec, ReferenceSpec, RoadSpec, Scenario, Seat, SensorsSpec, StackSpec, StartSpec, WhenSpec, WindSpec,
 };

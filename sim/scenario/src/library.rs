@@ -317,6 +317,7 @@ impl Library {
                 ..ReferenceSpec::default()
             }),
             stack: StackSpec::default(),
+            links: Default::default(),
             sensors: Default::default(),
             operator: Default::default(),
             road: None,

@@ -67,6 +67,9 @@ pub struct Scenario {
     /// Who fills the seats of the stack.
     #[serde(default)]
     pub stack: StackSpec,
+    /// Where the run meets the outside.
+    #[serde(default)]
+    pub links: LinksSpec,
     /// What the sensors are like.
     #[serde(default)]
     pub sensors: SensorsSpec,
@@ -273,6 +276,46 @@ pub enum Seat {
     Embedded,
     /// A process outside, on a link. So far for `canbus` only.
     External,
+}
+
+/// `[links]`: where the run meets the outside. Options of `skidpad run` replace these.
+///
+/// ```
+/// # let text = r#"
+/// # schema = 1
+/// # name = "a"
+/// # vehicle = "v"
+/// # map = "m"
+/// # duration_s = 1.0
+/// # start = { on = "loop" }
+/// # stack = { canbus = "external" }
+/// [links]
+/// can = ["slcan", "candump:drive.log"]
+/// pace = "real"
+/// # "#;
+/// # skidpad_scenario::parse(text, "a.toml").unwrap();
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LinksSpec {
+    /// CAN links: `vcan0`, `socketcan:IFACE`, `slcan` (a pseudo-terminal that Skidpad makes and names),
+    /// `slcan:DEVICE`, `slcan-tcp:ADDRESS:PORT`, `udp_multicast:GROUP:PORT` or `candump:FILE` (a log).
+    #[schemars(length(max = 15))]
+    pub can: Vec<String>,
+    /// How fast simulated time passes. Left out: as on the clock if a peer can take part, else as fast as the
+    /// machine can.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pace: Option<PaceName>,
+}
+
+/// How fast simulated time passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PaceName {
+    /// As on the clock.
+    Real,
+    /// As fast as the machine can.
+    Max,
 }
 
 /// A replaced number, or a table of them.

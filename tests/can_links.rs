@@ -1,0 +1,345 @@
+//! The CAN plug in the hands of strangers: python-can and cantools, other programs on a socket, and vandals.
+
+mod common;
+use common::{Story, report, repository, skidpad};
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A straight road, a car at rest, and a canbus from outside.
+const SCENARIO: &str = r#"schema = 1
+name = "outside"
+vehicle = "lincoln_mkz"
+map = "proving_ground"
+duration_s = {duration_s}
+start = { on = "straight", station_m = 5.0 }
+[stack]
+canbus = "external"
+[pass]
+stopped = true
+"#;
+
+fn scenario(story: &Story, duration_s: f64) -> String {
+    story.file("outside.toml", SCENARIO.replace("{duration_s}", &format!("{duration_s:?}")))
+}
+
+fn dbc() -> String {
+    repository().join("vehicles/lincoln_mkz/bywire.dbc").to_str().unwrap().to_string()
+}
+
+/// A running simulator; killed if it is dropped before its end.
+struct Running {
+    child: Child,
+    stderr: BufReader<std::process::ChildStderr>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Running {
+    fn start(arguments: &[&str]) -> Running {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_skidpad"))
+            .args(arguments)
+            .current_dir(repository())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("skidpad starts");
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        Running { child, stderr }
+    }
+
+    /// The name of the next link that it says it has opened.
+    fn link(&mut self) -> String {
+        let mut line = String::new();
+        let mut seen = String::new();
+        while self.stderr.read_line(&mut line).unwrap() > 0 {
+            if let Some(name) = line.trim().strip_prefix("link ") {
+                return name.to_string();
+            }
+            seen.push_str(&std::mem::take(&mut line));
+        }
+        panic!("no link was opened: {seen}");
+    }
+
+    /// Waits for its end; the exit status and what it has said since.
+    fn finish(mut self) -> (Option<i32>, String) {
+        let mut text = String::new();
+        self.stderr.read_to_string(&mut text).unwrap();
+        let started = Instant::now();
+        while self.child.try_wait().unwrap().is_none() {
+            assert!(started.elapsed() < Duration::from_secs(60), "skidpad hangs");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        (self.child.wait().unwrap().code(), text)
+    }
+}
+
+fn timing(folder: &str) -> Value {
+    let text = std::fs::read_to_string(Path::new(folder).join("timing.json")).unwrap();
+    serde_json::from_str::<Value>(&text).unwrap()["scenarios"][0]["outside"].clone()
+}
+
+/// True if Python has these modules; else says what is skipped.
+fn has(modules: &str) -> bool {
+    let check =
+        Command::new("python3").args(["-c", &format!("import {modules}")]).stderr(Stdio::null()).status();
+    let there = check.is_ok_and(|status| status.success());
+    if !there {
+        skidpad_test_support::skip(&format!("Python with {modules} is not installed"));
+    }
+    there
+}
+
+/// Runs the Python peer to its end.
+fn drive(interface: &str, channel: &str, options: &[&str]) -> Value {
+    let output = Command::new("python3")
+        .arg(repository().join("tests/peers/drive.py"))
+        .args([interface, channel, &dbc()])
+        .args(options)
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    serde_json::from_str(&text)
+        .unwrap_or_else(|_| panic!("{text}\n{}", String::from_utf8_lossy(&output.stderr)))
+}
+
+/// What a peer that drove to 5 m/s and stopped must have seen.
+#[track_caller]
+fn drove_and_stopped(seen: &Value) {
+    let number = |key: &str| seen[key].as_f64().unwrap_or(f64::NAN);
+    assert!((5.0..5.6).contains(&number("top_mps")), "{seen}");
+    assert!(number("final_mps") < 0.02, "{seen}");
+    assert!((29.0..31.0).contains(&number("brake_pct")), "the achieved value: {seen}");
+    assert_eq!(seen["ever_enabled"].as_array().unwrap().len(), 3, "{seen}");
+    for (id, least) in [("065", 1000), ("061", 500), ("06A", 1000), ("067", 150)] {
+        assert!(seen["counts"][id].as_u64().unwrap_or(0) >= least, "{id}: {seen}");
+    }
+    assert!(seen["counts"]["060"].is_null(), "nobody hears himself: {seen}");
+}
+
+#[test]
+fn python_can_drives_the_car_to_5_mps_and_stops_it_over_a_pseudo_terminal() {
+    if !has("can, cantools, serial") {
+        return;
+    }
+    let story = Story::new("python_over_pty");
+    let (file, out) = (scenario(&story, 14.0), story.path("out"));
+    let mut skidpad = Running::start(&["run", &file, "--can", "slcan", "--out", &out]);
+    let link = skidpad.link();
+    let terminal = link.strip_prefix("slcan:").unwrap();
+    let seen = drive("slcan", terminal, &["bitrate=500000"]);
+    let (code, text) = skidpad.finish();
+    assert_eq!(code, Some(0), "{text}");
+    drove_and_stopped(&seen);
+
+    let result = &report(&out)["scenarios"][0];
+    let events: Vec<&str> =
+        result["events"].as_array().unwrap().iter().map(|e| e["name"].as_str().unwrap()).collect();
+    assert!(events.contains(&"engaged"), "{events:?}");
+    assert!(!events.contains(&"driver_override"), "{events:?}");
+    let outside = timing(&out);
+    let pace = &outside["pace"];
+    assert_eq!(pace["ticks"], 14_001);
+    eprintln!("ticks: {pace}\npeer: {seen}");
+    let counts = &outside["links"][0]["counts"];
+    assert_eq!(counts["malformed"], 0, "{counts}");
+    assert!(counts["received"].as_u64().unwrap() > 1500, "{counts}");
+}
+
+#[test]
+fn without_a_peer_an_external_seat_is_exit_status_3_and_without_a_link_2() {
+    let story = Story::new("no_peer");
+    let file = scenario(&story, 1.0);
+    let run = skidpad(&["run", &file, "--can", "slcan", "--wait", "0"]).expect(3);
+    assert!(run.stdout.contains("no peer opened"), "{}", run.stdout);
+    skidpad(&["run", &file]).expect_refusal("outside.toml", &["no CAN link", "--can"]);
+    skidpad(&["run", &file, "--can", "candump:x.log"]).expect_refusal("outside.toml", &["no CAN link"]);
+    skidpad(&["run", &file, "--can", "kan0"]).expect_refusal("kan0", &["slcan-tcp", "vcan0"]);
+    skidpad(&["run", "--can", "slcan"]).expect_refusal("--can", &["name one"]);
+    let run = skidpad(&["run", &file, "--can", "slcan:/dev/null"]).expect(2);
+    assert!(run.stdout.contains("slcan:/dev/null: expected a terminal"), "{}", run.stdout);
+}
+
+/// Reads what comes until it is quiet, at most `most` bytes.
+fn read(stream: &mut TcpStream, most: usize) -> Vec<u8> {
+    stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+    let mut bytes = Vec::new();
+    let mut part = [0; 4096];
+    while bytes.len() < most {
+        match stream.read(&mut part) {
+            Ok(0) | Err(_) => break,
+            Ok(count) => bytes.extend(&part[..count]),
+        }
+    }
+    bytes
+}
+
+#[test]
+fn vandals_on_the_socket_neither_stop_nor_slow_the_run_and_are_counted() {
+    let story = Story::new("vandals");
+    let (file, out) = (scenario(&story, 4.0), story.path("out"));
+    let mut skidpad = Running::start(&["run", &file, "--can", "slcan-tcp:127.0.0.1:0", "--out", &out]);
+    let address = skidpad.link().strip_prefix("slcan-tcp:").unwrap().to_string();
+    let connect = || TcpStream::connect(&address).unwrap();
+
+    // The one that behaves opens the channel, and the run begins.
+    let mut good = connect();
+    good.write_all(b"C\rS6\rO\r").unwrap();
+    assert!(read(&mut good, 200).windows(5).any(|bytes| bytes == b"\rt065"), "reports come");
+    // One never reads, one goes away in the middle of a frame, one asks for another bit rate, one floods, and one
+    // sends a million random bytes.
+    let mut deaf = connect();
+    deaf.write_all(b"O\r").unwrap();
+    let mut half = connect();
+    half.write_all(b"O\rt0608333").unwrap();
+    drop(half);
+    connect().write_all(b"S4\rT000000010\r").unwrap();
+    let mut flood = connect();
+    flood.set_nonblocking(true).unwrap();
+    let _ = flood.write(&[&b"O\r"[..], &b"t7FF80000000000000000\r".repeat(10_000)].concat());
+    let mut noise = connect();
+    let mut word = 7u64;
+    let bytes: Vec<u8> = (0..1_000_000)
+        .map(|_| {
+            word = word.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (word >> 56) as u8
+        })
+        .collect();
+    noise.set_write_timeout(Some(Duration::from_millis(1500))).unwrap();
+    let _ = noise.write_all(&bytes);
+    let crowd: Vec<TcpStream> = (0..20).map(|_| connect()).collect();
+
+    // The good one still hears the car.
+    assert!(!read(&mut good, 100_000).is_empty());
+    let (code, text) = skidpad.finish();
+    drop((deaf, flood, noise, crowd));
+    assert_eq!(code, Some(0), "{text}");
+    let result = &report(&out)["scenarios"][0];
+    let told = result["explanations"].to_string();
+    assert!(told.contains("made no sense") && told.contains("another bit rate"), "{told}");
+    assert!(result["events"].as_array().unwrap().is_empty(), "the car has not moved: {}", result["events"]);
+    let outside = timing(&out);
+    let counts = &outside["links"][0]["counts"];
+    let count = |name: &str| counts[name].as_u64().unwrap();
+    assert!(
+        count("malformed") > 1000 && count("unsupported") >= 1 && count("wrong_bit_rate") >= 1,
+        "{counts}"
+    );
+    assert!(count("refused") > 0, "the flood is more than the bus carries: {counts}");
+    assert!(count("turned_away") >= 4 && count("disconnects") >= 2, "{counts}");
+    assert_eq!(outside["pace"]["ticks"], 4001);
+}
+
+#[test]
+fn a_log_of_every_frame_is_the_same_in_every_run_and_changes_nothing() {
+    let story = Story::new("candump_log");
+    let (a, b, out, plain) =
+        (story.path("a.log"), story.path("b.log"), story.path("out"), story.path("plain"));
+    let drive = "scenarios/tracking/skid_pad_left.toml";
+    skidpad(&["run", drive, "--can", &format!("candump:{a}"), "--out", &out]).expect(0);
+    skidpad(&["run", drive, "--can", &format!("candump:{b}")]).expect(0);
+    skidpad(&["run", drive, "--out", &plain]).expect(0);
+    assert_eq!(report(&out), report(&plain));
+    let text = std::fs::read_to_string(&a).unwrap();
+    assert!(text == std::fs::read_to_string(&b).unwrap());
+    assert!(text.starts_with("(1500000000.0"), "{}", &text[..100]);
+    assert!(text.contains(" skidpad 060#") && text.contains(" skidpad 065#"));
+
+    // Every frame of it decodes, and comes back from its signals bit for bit.
+    let decoded = skidpad(&["can", "decode", "--vehicle", "lincoln_mkz", &a, "--json"]).expect(0).stdout;
+    assert_eq!(decoded.lines().count(), text.lines().count());
+    let json = story.file("a.json", decoded.lines().take(20_000).collect::<Vec<_>>().join("\n"));
+    let encoded = Command::new(env!("CARGO_BIN_EXE_skidpad"))
+        .args(["can", "encode", "--vehicle", "lincoln_mkz", "-"])
+        .current_dir(repository())
+        .stdin(std::fs::File::open(json).unwrap())
+        .output()
+        .unwrap();
+    assert!(encoded.status.success(), "{}", String::from_utf8_lossy(&encoded.stderr));
+    let encoded = String::from_utf8(encoded.stdout).unwrap();
+    assert_eq!(encoded.lines().count(), 20_000);
+    for (back, frame) in encoded.lines().zip(text.lines()) {
+        assert_eq!(back, frame);
+    }
+}
+
+#[test]
+fn frames_are_read_and_written_by_name() {
+    let encode =
+        |arguments: &[&str]| skidpad(&[&["can", "encode", "--vehicle", "lincoln_mkz"], arguments].concat());
+    let brake = encode(&["BrakeCommand", "PedalCommand=20", "Enable=1"]).expect(0).stdout;
+    assert_eq!(brake, "060#3333000100000000\n");
+    encode(&["BrakeCommnd"]).expect_refusal("BrakeCommnd", &["BrakeCommand"]);
+    encode(&["BrakeCommand", "Pedal=2"]).expect_refusal("Pedal", &["BrakeCommand", "no signal"]);
+    encode(&["BrakeCommand", "PedalCommand=200"]).expect_refusal("PedalCommand", &["does not fit: 0 to 100"]);
+    encode(&["SteeringCommand", "AngleCommand"]).expect_refusal("AngleCommand", &["SIGNAL=VALUE"]);
+
+    let story = Story::new("frames_by_name");
+    let log = story.file(
+        "log",
+        "(1436509052.249713) vcan0 065#00000000100E0000\n\n  vcan0  067   [2]  04 00\n123#\ncan0 123#R\n",
+    );
+    let decode = |file: &str, json: &[&str]| {
+        skidpad(&[&["can", "decode", "--vehicle", "lincoln_mkz", file], json].concat())
+    };
+    let run = decode(&log, &["--json"]).expect(0);
+    let objects: Vec<Value> = run.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(objects.len(), 3);
+    assert_eq!(
+        (&objects[0]["id"], &objects[0]["name"]),
+        (&Value::from(0x65), &Value::from("SteeringReport"))
+    );
+    assert_eq!(objects[0]["signals"]["Speed"].as_f64(), Some(36.0));
+    assert_eq!(objects[0]["time"].as_f64(), Some(1_436_509_052.249713));
+    assert_eq!(objects[1]["signals"]["Gear"].as_f64(), Some(4.0));
+    assert!(objects[1]["time"].is_null() && objects[2]["name"].is_null());
+    assert!(run.stderr.contains("log:5: remote frame"), "{}", run.stderr);
+    let wrong = story.file("wrong", "065#0\n067#0400\n");
+    let run = decode(&wrong, &[]).expect(2);
+    assert!(run.stderr.contains("wrong:1:1: expected pairs") && run.stdout.contains("GearReport"), "{run:?}");
+}
+
+#[test]
+fn a_log_is_played_onto_the_bus_in_its_time_while_a_monitor_watches() {
+    let story = Story::new("replay");
+    let unlimited = SCENARIO.replace("{duration_s}", "3.0").replace("stopped = true", "");
+    let (file, out) = (story.file("outside.toml", unlimited), story.path("out"));
+    // Enable after 0.2 s and brake; every 20 ms for two seconds.
+    let mut log = String::new();
+    for n in 0..100 {
+        let at = 1000.0 + 0.02 * f64::from(n);
+        let enable = u8::from(n >= 10);
+        for id in ["060", "062"] {
+            log += &format!("({at:.6}) can0 {id}#000000{enable:02X}00000000\n");
+        }
+    }
+    let log = story.file("brake.log", log);
+    let mut run = Running::start(&["run", &file, "--can", "slcan-tcp:127.0.0.1:0", "--out", &out]);
+    let link = run.link();
+    let monitor = std::thread::spawn({
+        let link = link.clone();
+        move || skidpad(&["can", "monitor", "--vehicle", "lincoln_mkz", &link, "--json"]).expect(0)
+    });
+    let began = Instant::now();
+    let replay = skidpad(&["can", "replay", &log, &link]).expect(0);
+    assert!(began.elapsed() >= Duration::from_millis(1980), "{:?}", began.elapsed());
+    assert!(replay.stderr.contains("200 frames played, 0 dropped"), "{}", replay.stderr);
+    let (code, text) = run.finish();
+    assert_eq!(code, Some(0), "{text}");
+    // The monitor is a peer of its own: it sees the car and what was played.
+    let seen = monitor.join().unwrap().stdout;
+    for name in ["SteeringReport", "BrakeCommand", "ThrottleCommand"] {
+        assert!(seen.contains(&format!("\"name\":\"{name}\"")), "{name}");
+    }
+    let events = report(&out)["scenarios"][0]["events"].to_string();
+    assert_eq!(events.matches("bywire_timeout").count(), 2, "{events}");
+}
