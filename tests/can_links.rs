@@ -257,7 +257,16 @@ fn a_log_of_every_frame_is_the_same_in_every_run_and_changes_nothing() {
     // Every frame of it decodes, and comes back from its signals bit for bit.
     let decoded = skidpad(&["can", "decode", "--vehicle", "lincoln_mkz", &a, "--json"]).expect(0).stdout;
     assert_eq!(decoded.lines().count(), text.lines().count());
-    let json = story.file("a.json", decoded.lines().take(20_000).collect::<Vec<_>>().join("\n"));
+    let without_bytes = |line: &str| {
+        let mut object: Value = serde_json::from_str(line).unwrap();
+        // Apollo sends these two longer than the vendor's .dbc says.
+        if ![0x66, 0x68].map(Value::from).contains(&object["id"]) {
+            object["data"] = Value::Null;
+        }
+        object.to_string()
+    };
+    let json = decoded.lines().take(20_000).map(without_bytes).collect::<Vec<_>>().join("\n");
+    let json = story.file("a.json", json);
     let encoded = Command::new(env!("CARGO_BIN_EXE_skidpad"))
         .args(["can", "encode", "--vehicle", "lincoln_mkz", "-"])
         .current_dir(repository())

@@ -228,11 +228,25 @@ fn encode(args: &Encode) -> Result<Status, Failure> {
 fn from_json(dbc: &Dbc, line: &str) -> Result<(Option<Duration>, Frame), String> {
     let object: serde_json::Value =
         serde_json::from_str(line).map_err(|error| format!("no JSON: {error}"))?;
-    let name = object["name"].as_str().ok_or("expected `name`, a message of the .dbc")?;
-    let message = dbc.message_by_name(name).map_err(|error| error.to_string())?;
-    let mut frame = message.blank();
+    let message = match (object["name"].as_str(), object["id"].as_u64()) {
+        (Some(name), _) => Some(dbc.message_by_name(name).map_err(|error| error.to_string())?),
+        (None, Some(id)) => u16::try_from(id).ok().and_then(|id| dbc.message(id)),
+        (None, None) => return Err("expected `name`, a message of the .dbc, or `id`".into()),
+    };
+    let id = object["id"].as_u64().and_then(|id| u16::try_from(id).ok());
+    let id = message.map(|message| message.id).or(id).unwrap_or(u16::MAX);
+    // The bytes as they were, where the object has them: a sender may use more of them than the .dbc says.
+    let mut frame = match object["data"].as_str() {
+        Some(data) => candump::parse(&format!("{id:03X}#{data}"))
+            .ok()
+            .flatten()
+            .and_then(|line| line.frame.ok())
+            .ok_or_else(|| format!("id {id} with `data` \"{data:.40}\" is no frame"))?,
+        None => message.ok_or("expected `data`: the .dbc has no message of this id")?.blank(),
+    };
     for (signal, value) in object["signals"].as_object().into_iter().flatten() {
         let value = value.as_f64().ok_or_else(|| format!("`signals.{signal}`: expected a number"))?;
+        let message = message.ok_or("`signals`: the .dbc has no message of this id")?;
         set(message, &mut frame, signal, value)?;
     }
     let time = object["time"].as_f64();

@@ -133,7 +133,7 @@ impl Suite<'_> {
             }
         };
         let stop = || failed.get().is_some() || self.stop.load(Ordering::Relaxed);
-        let (ran, met) = match self.outside.open(scenario, &stop)? {
+        let (ran, met) = match self.outside.open(scenario, stop)? {
             Some(mut links) => {
                 let ran = simulation.run_outside(&mut links, on_sample, stop);
                 (ran, Some(links.finish()))
