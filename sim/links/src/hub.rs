@@ -3,10 +3,12 @@
 use crate::can_link::{CanLink, LinkError, MAX_PEERS};
 use crate::name::LinkName;
 use crate::pace::{PaceReport, Pacer};
+use crate::receiver_link::{ReceiverLink, ReceiverLinkName, ReceiverLinkReport};
 use crate::report::LinkReport;
 use skidpad_can::Frame;
 use skidpad_engine::{EPOCH_UNIX_S, Outside, Sender};
 use skidpad_kernel::SimTime;
+use skidpad_sensors::ReceiverOutput;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -32,6 +34,7 @@ pub enum Pace {
 #[derive(Debug)]
 pub struct Links {
     can: Vec<CanLink>,
+    receiver: Vec<ReceiverLink>,
     pacer: Option<Pacer>,
     /// For each peer that has sent: when its frames that are still under way were sent.
     under_way: Vec<VecDeque<SimTime>>,
@@ -42,6 +45,8 @@ pub struct Links {
 pub struct LinksReport {
     /// Each link.
     pub can: Vec<LinkReport>,
+    /// Each link to the receiver's port.
+    pub receiver: Vec<ReceiverLinkReport>,
     /// The pace, if it was that of the clock.
     pub pace: Option<PaceReport>,
 }
@@ -58,12 +63,23 @@ impl Links {
         }
         let can = names.iter().map(CanLink::open).collect::<Result<Vec<_>, _>>()?;
         let under_way = vec![VecDeque::new(); can.len() * MAX_PEERS];
-        Ok(Links { can, pacer: (pace == Pace::Real).then(Pacer::new), under_way })
+        Ok(Links { can, receiver: Vec::new(), pacer: (pace == Pace::Real).then(Pacer::new), under_way })
+    }
+
+    /// Serves the receiver's port on these links too.
+    ///
+    /// # Errors
+    /// The first that cannot be opened.
+    pub fn serve_receiver(&mut self, names: &[ReceiverLinkName]) -> Result<(), LinkError> {
+        for name in names {
+            self.receiver.push(ReceiverLink::open(name)?);
+        }
+        Ok(())
     }
 
     /// Names of the open links: where a peer finds them.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.can.iter().map(CanLink::name)
+        self.can.iter().map(CanLink::name).chain(self.receiver.iter().map(ReceiverLink::name))
     }
 
     /// Waits until a peer can get frames on some link; false if none came in time or `stop` said so.
@@ -91,6 +107,7 @@ impl Links {
         self.can.iter_mut().for_each(CanLink::flush);
         LinksReport {
             can: self.can.iter().map(CanLink::report).collect(),
+            receiver: self.receiver.into_iter().map(ReceiverLink::finish).collect(),
             pace: self.pacer.as_ref().map(Pacer::report),
         }
     }
@@ -101,6 +118,11 @@ impl Outside for Links {
         if let Some(pacer) = &mut self.pacer {
             pacer.wait(now);
         }
+        self.receiver.iter_mut().for_each(ReceiverLink::poll);
+    }
+
+    fn receiver_out(&mut self, _: SimTime, output: &ReceiverOutput, bytes: &[u8]) {
+        self.receiver.iter_mut().for_each(|link| link.send(output, bytes));
     }
 
     fn frames_in(&mut self, now: SimTime, send: &mut dyn FnMut(u8, Frame)) {

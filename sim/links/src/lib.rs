@@ -6,6 +6,7 @@
 //!
 //! - [`Links`] stands at the engine's door ([`skidpad_engine::Outside`]) with all links of a run.
 //! - [`CanLink`] is one link, by its [`LinkName`].
+//! - [`ReceiverLink`] is a link to the receiver's port: TCP server, pseudo-terminal, file.
 //! - [`Pacer`] holds the ticks to the monotonic clock and says how well that went.
 //!
 //! # Time of a frame
@@ -18,6 +19,7 @@ mod hub;
 mod name;
 mod pace;
 mod pty;
+mod receiver_link;
 mod report;
 mod slcan_port;
 
@@ -26,4 +28,8 @@ pub use hub::{Links, LinksReport, MAX_LINKS, Pace};
 pub use name::{DEFAULT_GROUP, DEFAULT_GROUP_PORT, DEFAULT_TCP, LinkName, NameError};
 pub use pace::{Clock, PaceReport, Pacer, SystemClock};
 pub use pty::{Pty, open_raw};
+pub use receiver_link::{
+    DEFAULT_RECEIVER_TCP, MAX_RECEIVER_CLIENTS, ReceiverLink, ReceiverLinkName, ReceiverLinkReport,
+    ReceiverNameError,
+};
 pub use report::{Counters, LinkReport};
