@@ -5,7 +5,7 @@ use crate::output::{OutFile, print, write_file};
 use crate::status::{Failure, Status};
 use progress::Progress;
 use skidpad_engine::{RunOptions, Simulation};
-use skidpad_links::LinkName;
+use skidpad_links::{LinkName, ReceiverLinkName};
 use skidpad_report::{Outcome, TableStyle, junit_xml, report_json, table, timing_json};
 use skidpad_scenario::{Library, LoadedScenario, discover};
 use std::io::IsTerminal;
@@ -61,6 +61,10 @@ pub struct Args {
     /// slcan-tcp:ADDRESS:PORT, udp_multicast:GROUP:PORT, candump:FILE (a log); one scenario at a time
     #[arg(long, value_name = "LINK")]
     can: Vec<LinkName>,
+    /// Serve the receiver's port on LINK (repeatable): tcp (on 127.0.0.1:3001), tcp:ADDRESS:PORT, pty (makes a
+    /// pseudo-terminal and names it), file:PATH (a recording); one scenario at a time
+    #[arg(long, value_name = "LINK")]
+    gnss: Vec<ReceiverLinkName>,
     /// A seat that is filled from outside, on a link
     #[arg(long, value_name = "SEAT", value_enum)]
     external: Vec<outside::SeatName>,
@@ -84,6 +88,7 @@ Examples:
   skidpad run --filter '*skid*' --jobs 1
   skidpad run --reference drive.csv --utm-zone 10  follow a recorded drive
   skidpad run my_scenario.toml --can slcan --external canbus
+  skidpad run my_scenario.toml --gnss tcp:127.0.0.1:3001
 
 Results (--out DIR):
   DIR/report.json       verdicts, metrics, limits, events and truth hash; the same bytes in every run
@@ -117,7 +122,12 @@ pub fn default_scenarios() -> Result<PathBuf, Failure> {
 /// Runs the subcommand.
 pub fn run(args: &Args) -> Result<Status, Failure> {
     let mut scenarios = select(args)?;
-    let outside = outside::Wanted { can: args.can.clone(), pace: args.pace, wait_s: args.wait };
+    let outside = outside::Wanted {
+        can: args.can.clone(),
+        gnss: args.gnss.clone(),
+        pace: args.pace,
+        wait_s: args.wait,
+    };
     outside.check(&mut scenarios, &args.external)?;
     let options = RunOptions { seed: args.seed };
     let jobs = args.jobs.map_or_else(cores, NonZeroUsize::get);

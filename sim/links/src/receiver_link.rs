@@ -93,6 +93,20 @@ pub struct ReceiverLinkReport {
 }
 
 impl ReceiverLinkReport {
+    /// Every count by its name.
+    pub fn named(&self) -> [(&'static str, u64); 8] {
+        [
+            ("clients", self.clients),
+            ("turned_away", self.turned_away),
+            ("sent_bytes", self.sent_bytes),
+            ("lost_bytes", self.lost_bytes),
+            ("unsent_bytes", self.unsent_bytes),
+            ("commands", self.commands),
+            ("refused_lines", self.refused_lines),
+            ("errors", self.errors),
+        ]
+    }
+
     /// What a reader of the report should know, one sentence each.
     pub fn sentences(&self) -> Vec<String> {
         let name = &self.name;

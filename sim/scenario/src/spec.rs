@@ -291,6 +291,7 @@ pub enum Seat {
 /// # stack = { canbus = "external" }
 /// [links]
 /// can = ["slcan", "candump:drive.log"]
+/// gnss = ["tcp:127.0.0.1:3001"]
 /// pace = "real"
 /// # "#;
 /// # skidpad_scenario::parse(text, "a.toml").unwrap();
@@ -302,6 +303,10 @@ pub struct LinksSpec {
     /// `slcan:DEVICE`, `slcan-tcp:ADDRESS:PORT`, `udp_multicast:GROUP:PORT` or `candump:FILE` (a log).
     #[schemars(length(max = 15))]
     pub can: Vec<String>,
+    /// Links to the receiver's port: `tcp` (a server on 127.0.0.1:3001), `tcp:ADDRESS:PORT`, `pty` (a pseudo-terminal
+    /// that Skidpad makes and names) or `file:PATH` (a recording).
+    #[schemars(length(max = 15))]
+    pub gnss: Vec<String>,
     /// How fast simulated time passes. Left out: as on the clock if a peer can take part, else as fast as the
     /// machine can.
     #[serde(skip_serializing_if = "Option::is_none")]
