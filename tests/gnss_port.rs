@@ -84,6 +84,7 @@ fn a_client_logs_in_to_a_running_car_and_gets_what_it_asked_for() {
 #[test]
 fn a_receiver_link_that_is_none_is_refused_before_anything_runs() {
     skidpad(&["run", SCENARIO, "--gnss", "udp:1"]).expect_refusal("udp:1", &["tcp:ADDRESS:PORT"]);
-    skidpad(&["run", SCENARIO, "--gnss", "file:/"]).expect_refusal("file:/", &["regular file"]);
+    let run = skidpad(&["run", SCENARIO, "--gnss", "file:/"]).expect(2);
+    assert!(run.stdout.contains("regular file"), "{}", run.stdout);
     skidpad(&["run", "scenarios", "--gnss", "pty"]).expect_refusal("--gnss", &["one of them"]);
 }
