@@ -49,12 +49,15 @@ pub fn tell_now(text: &str) {
     let _ = hand_over(text).recv_timeout(MOMENT);
 }
 
+/// A message, and where to say that it is written.
+type Message = (String, SyncSender<()>);
+
 /// Gives a message to the writing thread, which says when it is written.
 fn hand_over(text: &str) -> Receiver<()> {
-    static WRITER: OnceLock<Option<SyncSender<(String, SyncSender<()>)>>> = OnceLock::new();
+    static WRITER: OnceLock<Option<SyncSender<Message>>> = OnceLock::new();
     let (written, done) = sync_channel(1);
     let writer = WRITER.get_or_init(|| {
-        let (sender, receiver) = sync_channel::<(String, SyncSender<()>)>(WAITING);
+        let (sender, receiver) = sync_channel::<Message>(WAITING);
         let write = move || {
             for (text, written) in receiver {
                 // Nobody may be listening, nobody may be waiting.
