@@ -1,7 +1,7 @@
 //! The library in the hands of a C program that is linked against it as Apollo's canbus is, with a small
 //! slcan server at the other end.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -413,4 +413,55 @@ fn opening_talking_and_closing_leaves_nothing_behind() {
     let mut client = Client::start(folder, &["soak", &seconds], address);
     echo(listener, &mut client);
     println!("{}", client.finish());
+}
+
+/// A straight road, a car at rest, and a canbus from outside.
+const SCENARIO: &str = r#"schema = 1
+name = "canbus of a C program"
+vehicle = "lincoln_mkz"
+map = "proving_ground"
+duration_s = 14.0
+start = { on = "straight", station_m = 5.0 }
+[stack]
+canbus = "external"
+[pass]
+stopped = true
+"#;
+
+#[test]
+fn a_program_for_the_card_drives_the_simulated_car_to_5_mps_and_stops_it() {
+    let Some(folder) = program() else { return };
+    // Built beside us by `cargo test --workspace`.
+    let skidpad = library().parent().unwrap().with_file_name("skidpad");
+    if !skidpad.exists() {
+        return skidpad_test_support::skip("skidpad is not built: run `cargo build` first");
+    }
+    let scenario = folder.join("outside.toml");
+    std::fs::write(&scenario, SCENARIO).unwrap();
+    let mut simulator = Command::new(skidpad)
+        .arg("run")
+        .arg(scenario)
+        .args(["--can", "slcan-tcp:127.0.0.1:0"])
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut news = BufReader::new(simulator.stderr.take().unwrap());
+    let simulator = Client(simulator);
+    let mut line = String::new();
+    let address = loop {
+        line.clear();
+        assert!(news.read_line(&mut line).unwrap() > 0, "no link was opened");
+        if let Some(address) = line.trim().strip_prefix("link slcan-tcp:") {
+            break address.parse().unwrap();
+        }
+    };
+    let client = Client::start(folder, &["drive"], address);
+    let mut rest = String::new();
+    news.read_to_string(&mut rest).unwrap();
+    println!("{}", client.finish());
+    // The run has passed: the car it drove has stopped.
+    simulator.finish();
 }

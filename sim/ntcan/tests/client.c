@@ -531,6 +531,87 @@ static void noise(void) {
     EQUAL(canClose(handle), NTCAN_SUCCESS);
 }
 
+/* What the drive knows of the car; the receiving thread writes, the sending thread reads. */
+static struct {
+    pthread_mutex_t lock;
+    int seen, stop;
+    unsigned enabled; /* one bit each of brake, throttle and steering */
+    double speed_mps, top_mps;
+} car = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static void send_command(NTCAN_HANDLE handle, int32_t id, const uint8_t *data) {
+    CMSG command = message(id, 0);
+    memcpy(command.data, data, 8);
+    int32_t len = 1;
+    NTCAN_RESULT result = canWrite(handle, &command, &len, NULL);
+    /* At the end the car goes away. */
+    CHECK(result == NTCAN_SUCCESS || result == NTCAN_TX_TIMEOUT);
+}
+
+/* Sends the by-wire commands every 20 ms: enables, drives to 5 m/s, brakes. */
+static void *command(void *handle) {
+    double begin = now_s();
+    for (int tick = 1;; tick++) {
+        pthread_mutex_lock(&car.lock);
+        int stop = car.stop, braking = car.top_mps >= 5.0;
+        pthread_mutex_unlock(&car.lock);
+        if (stop) {
+            return NULL;
+        }
+        uint8_t on = now_s() - begin > 0.5;
+        unsigned throttle = on && !braking ? 65535 * 35 / 100 : 0, brake = on && braking ? 65535 * 30 / 100 : 0;
+        uint8_t brakes[8] = {(uint8_t)brake, (uint8_t)(brake >> 8), brake > 0, on};
+        uint8_t throttles[8] = {(uint8_t)throttle, (uint8_t)(throttle >> 8), 0, on};
+        uint8_t steering[8] = {0, 0, on, 0};
+        uint8_t gear[8] = {4};
+        send_command(*(NTCAN_HANDLE *)handle, 0x60, brakes);
+        send_command(*(NTCAN_HANDLE *)handle, 0x62, throttles);
+        send_command(*(NTCAN_HANDLE *)handle, 0x64, steering);
+        send_command(*(NTCAN_HANDLE *)handle, 0x66, gear);
+        double left = begin + 0.02 * tick - now_s();
+        if (left > 0) {
+            sleep_ms((long)(1e3 * left));
+        }
+    }
+}
+
+/* Drives the simulated car as a canbus does: one thread sends, one receives, until the car has been silent for half a second. */
+static void drive(void) {
+    NTCAN_HANDLE handle = open_as_apollo();
+    pthread_t sender;
+    EQUAL(pthread_create(&sender, NULL, command, &handle), 0);
+    double last = now_s();
+    while (now_s() - last < (car.seen ? 0.5 : 30.0)) {
+        CMSG frames[10];
+        int32_t len = 10;
+        NTCAN_RESULT result = canRead(handle, frames, &len, NULL);
+        CHECK(result == NTCAN_SUCCESS || result == NTCAN_RX_TIMEOUT);
+        pthread_mutex_lock(&car.lock);
+        for (int i = 0; i < len; i++) {
+            EQUAL(frames[i].msg_lost, 0);
+            last = now_s();
+            car.seen++;
+            unsigned unit = frames[i].id == 0x61 ? 1 : frames[i].id == 0x63 ? 2 : frames[i].id == 0x65 ? 4 : 0;
+            car.enabled |= frames[i].data[7] & 1 ? unit : 0;
+            if (frames[i].id == 0x65) {
+                /* 0.01 km/h */
+                car.speed_mps = (frames[i].data[4] | frames[i].data[5] << 8) / 360.0;
+                car.top_mps = car.speed_mps > car.top_mps ? car.speed_mps : car.top_mps;
+            }
+        }
+        pthread_mutex_unlock(&car.lock);
+    }
+    pthread_mutex_lock(&car.lock);
+    car.stop = 1;
+    pthread_mutex_unlock(&car.lock);
+    EQUAL(pthread_join(sender, NULL), 0);
+    EQUAL(canClose(handle), NTCAN_SUCCESS);
+    printf("%d frames, units %u, top %.2f m/s, last %.2f m/s\n", car.seen, car.enabled, car.top_mps, car.speed_mps);
+    EQUAL(car.enabled, 7);
+    CHECK(car.top_mps >= 5.0 && car.top_mps < 5.6);
+    CHECK(car.speed_mps < 0.02);
+}
+
 static long entries(const char *folder) {
     DIR *opened = opendir(folder);
     CHECK(opened != NULL);
@@ -584,7 +665,7 @@ int main(int count, char **words) {
         const char *name;
         void (*run)(void);
     } parts[] = {{"apollo", apollo},         {"timeouts", timeouts}, {"nobody", nobody}, {"late", late},   {"filter", filter}, {"lost", lost},
-                 {"careless", careless},     {"threads", threads},   {"stuck", stuck},   {"noise", noise}, {"neighbours", neighbours}};
+                 {"careless", careless},     {"threads", threads},   {"stuck", stuck},   {"noise", noise}, {"neighbours", neighbours}, {"drive", drive}};
     for (unsigned i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         if (strcmp(part, parts[i].name) == 0) {
             parts[i].run();
