@@ -121,7 +121,7 @@ struct Monitor {
 const MONITOR_HELP: &str = "\
 Examples:
   skidpad can monitor --vehicle lincoln_mkz slcan-tcp:127.0.0.1:28760
-  skidpad can monitor --vehicle lincoln_mkz vcan0 --json --for 10
+  skidpad can monitor --vehicle lincoln_mkz slcan:/dev/pts/4 --json --for 10
 
 Exit status:
   0    the time is over, or the other end is gone
@@ -148,7 +148,7 @@ struct Replay {
 
 const REPLAY_HELP: &str = "\
 Examples:
-  skidpad can replay drive.log vcan0
+  skidpad can replay drive.log slcan:/dev/pts/4
   skidpad can replay drive.log slcan-tcp:127.0.0.1:28760 --id 060,062,064,066
 
 Exit status:

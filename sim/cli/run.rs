@@ -57,8 +57,8 @@ pub struct Args {
     /// Only scenarios whose name or file matches; `*` is any text, `?` any character
     #[arg(long, value_name = "GLOB")]
     filter: Option<String>,
-    /// Attach the car's CAN bus to LINK (repeatable): vcan0, slcan (makes a pseudo-terminal and names it), slcan:DEVICE,
-    /// slcan-tcp:ADDRESS:PORT, udp_multicast:GROUP:PORT, candump:FILE (a log); one scenario at a time
+    /// Attach the car's CAN bus to LINK (repeatable): slcan (makes a pseudo-terminal and names it), slcan:DEVICE,
+    /// slcan-tcp:ADDRESS:PORT, candump:FILE (a log); one scenario at a time
     #[arg(long, value_name = "LINK")]
     can: Vec<LinkName>,
     /// Serve the receiver's port on LINK (repeatable): tcp (on 127.0.0.1:3001), tcp:ADDRESS:PORT, pty (makes a

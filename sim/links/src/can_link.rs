@@ -93,7 +93,7 @@ impl CanLink {
                 Kind::Log(BufWriter::new(file))
             }
             LinkName::SocketCan(_) | LinkName::UdpMulticast { .. } => {
-                return Err(fail("this kind of link is not in this version".into()));
+                return Err(fail("this kind of link is not in this version; slcan, slcan:DEVICE and slcan-tcp:ADDRESS:PORT are".into()));
             }
         };
         let mut counters = Counters::default();

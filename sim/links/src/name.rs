@@ -15,7 +15,7 @@ pub const DEFAULT_GROUP_PORT: u16 = 43113;
 /// A CAN link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LinkName {
-    /// `socketcan:IFACE`, or an interface's name alone (`vcan0`).
+    /// `socketcan:IFACE`, or an interface's name alone (`vcan0`). Cannot be opened yet.
     SocketCan(String),
     /// `slcan`: a pseudo-terminal that Skidpad creates and names.
     SlcanPty,
@@ -23,7 +23,7 @@ pub enum LinkName {
     SlcanDevice(PathBuf),
     /// `slcan-tcp[:ADDRESS:PORT]`: slcan text over TCP.
     SlcanTcp(SocketAddr),
-    /// `udp_multicast[:GROUP[:PORT[:HOPS]]]`: python-can's messages.
+    /// `udp_multicast[:GROUP[:PORT[:HOPS]]]`: python-can's messages. Cannot be opened yet.
     UdpMulticast {
         /// The multicast group, IPv4 or IPv6.
         group: IpAddr,
@@ -45,8 +45,8 @@ pub struct NameError {
 }
 
 /// What a name can be.
-const FORMS: &str = "expected vcan0, socketcan:IFACE, slcan, slcan:DEVICE, slcan-tcp:ADDRESS:PORT, \
-                     udp_multicast:GROUP:PORT or candump:FILE";
+const FORMS: &str = "expected slcan, slcan:DEVICE, slcan-tcp:ADDRESS:PORT or candump:FILE (vcan0, socketcan:IFACE \
+                     and udp_multicast:GROUP:PORT are known, but not yet there)";
 
 impl FromStr for LinkName {
     type Err = NameError;
@@ -165,14 +165,14 @@ mod tests {
     #[test]
     fn wrong_names_are_told_what_was_expected() {
         for (text, words) in [
-            ("", "expected vcan0"),
-            ("scan:/dev/x", "expected vcan0"),
-            ("slcan:", "expected vcan0"),
+            ("", "expected slcan"),
+            ("scan:/dev/x", "expected slcan"),
+            ("slcan:", "expected slcan"),
             ("slcan-tcp:127.0.0.1", "an address and a port"),
             ("udp_multicast:10.0.0.1", "no multicast group"),
             ("udp_multicast:239.1.1.1:70000", "expected a port"),
             ("udp_multicast:239.1.1.1:7:1:9", "behind it"),
-            ("socketcan:an/interface", "expected vcan0"),
+            ("socketcan:an/interface", "expected slcan"),
         ] {
             let error = text.parse::<LinkName>().unwrap_err().to_string();
             assert!(error.contains(words), "{text}: {error}");

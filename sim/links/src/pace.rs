@@ -139,7 +139,7 @@ impl<C: Clock> Pacer<C> {
     }
 }
 
-/// Counts of durations: microsecond bins to 8 ms, everything above in the last one.
+/// Counts of durations: microsecond bins to 131 ms, beyond [`GIVE_UP`]; everything above in the last one.
 #[derive(Clone, Debug)]
 struct Histogram {
     bins: Vec<u64>,
@@ -147,7 +147,7 @@ struct Histogram {
     max: Duration,
 }
 
-const BINS: usize = 8192;
+const BINS: usize = 1 << 17;
 
 impl Default for Histogram {
     fn default() -> Self {

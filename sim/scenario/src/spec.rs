@@ -299,8 +299,8 @@ pub enum Seat {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LinksSpec {
-    /// CAN links: `vcan0`, `socketcan:IFACE`, `slcan` (a pseudo-terminal that Skidpad makes and names),
-    /// `slcan:DEVICE`, `slcan-tcp:ADDRESS:PORT`, `udp_multicast:GROUP:PORT` or `candump:FILE` (a log).
+    /// CAN links: `slcan` (a pseudo-terminal that Skidpad makes and names), `slcan:DEVICE`,
+    /// `slcan-tcp:ADDRESS:PORT` or `candump:FILE` (a log).
     #[schemars(length(max = 15))]
     pub can: Vec<String>,
     /// Links to the receiver's port: `tcp` (a server on 127.0.0.1:3001), `tcp:ADDRESS:PORT`, `pty` (a pseudo-terminal
