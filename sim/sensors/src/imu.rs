@@ -3,6 +3,7 @@
 use crate::earth::Earth;
 use crate::noise::{GaussMarkov, White};
 use crate::params::{DEG, DEG_PER_H, G, MG, PER_SQRT_H};
+use crate::rough::{LowPass, Rare, RareErrors, Surroundings, Timing, Vibration};
 use crate::{ImuParams, ParameterError, Truth};
 use nalgebra::{Matrix3, Quaternion, UnitQuaternion, Vector3};
 use skidpad_geo::EnuFrame;
@@ -39,9 +40,19 @@ pub struct Imu {
     earth: Earth,
     gyro: Triad,
     accel: Triad,
+    gyro_bandwidth: Option<LowPass>,
+    accel_bandwidth: Option<LowPass>,
+    vibration: Option<Box<Vibration>>,
+    timing: Option<Box<Timing>>,
+    warm_up_k: f64,
+    warm_up_time_constant_s: f64,
     last: Option<Instant>,
     running: Running,
 }
+
+/// Ranges to which a nonlinearity refers if the sensor has no limit.
+const DEFAULT_RANGE_DEG_PER_S: f64 = 450.0;
+const DEFAULT_RANGE_G: f64 = 10.0;
 
 /// What is remembered of the instant before.
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +69,9 @@ struct Running {
     started: UnitQuaternion<f64>,
     angle: Vector3<f64>,
     velocity: Vector3<f64>,
+    /// What passes the bandwidth of the sensors; the same without a limit.
+    sensed_angle: Vector3<f64>,
+    sensed_velocity: Vector3<f64>,
 }
 
 /// A sample together with the truth behind it, for the inertial navigation of the receiver.
@@ -98,6 +112,16 @@ impl Imu {
             misalignment: g.misalignment_mrad * 1e-3,
             quantum: g.quantisation_rad,
             range: g.range_deg_per_s.map_or(f64::INFINITY, |range| range * DEG),
+            rare: RareErrors {
+                instability: g.instability_deg_per_h * DEG_PER_H,
+                rate_walk: g.rate_random_walk_deg_per_h_per_sqrt_h * DEG_PER_H * PER_SQRT_H,
+                asymmetry: g.asymmetry_ppm * 1e-6,
+                nonlinearity: g.nonlinearity_ppm * 1e-6,
+                full_scale: g.range_deg_per_s.unwrap_or(DEFAULT_RANGE_DEG_PER_S) * DEG,
+                g_sensitivity: g.g_sensitivity_deg_per_h_per_g * DEG_PER_H / G,
+                rectification: g.vibration_rectification_deg_per_h_per_g2 * DEG_PER_H / (G * G),
+                per_kelvin: g.bias_deg_per_h_per_k * DEG_PER_H,
+            },
         };
         let accel = Errors {
             turn_on: a.turn_on_bias_mg * MG,
@@ -108,13 +132,30 @@ impl Imu {
             misalignment: a.misalignment_mrad * 1e-3,
             quantum: a.quantisation_mps,
             range: a.range_g.map_or(f64::INFINITY, |range| range * G),
+            rare: RareErrors {
+                instability: a.instability_mg * MG,
+                rate_walk: a.rate_random_walk_mg_per_sqrt_h * MG * PER_SQRT_H,
+                asymmetry: a.asymmetry_ppm * 1e-6,
+                nonlinearity: a.nonlinearity_ppm * 1e-6,
+                full_scale: a.range_g.unwrap_or(DEFAULT_RANGE_G) * G,
+                g_sensitivity: 0.0,
+                rectification: a.vibration_rectification_mg_per_g2 * MG / (G * G),
+                per_kelvin: a.bias_mg_per_k * MG,
+            },
         };
+        let low_pass = |hz: Option<f64>, order: u8| hz.map(|hz| LowPass::new(hz, order == 2));
         Ok(Imu {
             seed,
             lever_arm: Vector3::from(params.lever_arm_m),
             earth: Earth::new(frame),
             gyro: Triad::new(seed, "imu.gyro", gyro),
             accel: Triad::new(seed, "imu.accel", accel),
+            gyro_bandwidth: low_pass(g.bandwidth_hz, g.bandwidth_order),
+            accel_bandwidth: low_pass(a.bandwidth_hz, a.bandwidth_order),
+            vibration: Vibration::new(seed, &params.vibration),
+            timing: Timing::new(seed, params.latency_s, params.jitter_s),
+            warm_up_k: params.warm_up_k,
+            warm_up_time_constant_s: params.warm_up_time_constant_s,
             last: None,
             running: Running::from(UnitQuaternion::identity()),
         })
@@ -169,28 +210,64 @@ impl Imu {
         let force = to.velocity - from.velocity - (self.earth.gravity - coriolis) * span_s;
         let half_way = middle(&from.attitude, &to.attitude);
         self.running.span_ns += span_ns;
-        self.running.angle += rotation_vector(&(from.attitude.conjugate() * to.attitude));
-        self.running.velocity += half_way.conjugate() * force;
+        let angle = rotation_vector(&(from.attitude.conjugate() * to.attitude));
+        let velocity = half_way.conjugate() * force;
+        self.running.angle += angle;
+        self.running.velocity += velocity;
+        let passed = |filter: &mut Option<LowPass>, increment| match filter {
+            Some(filter) => filter.pass(increment, span_ns),
+            None => increment,
+        };
+        self.running.sensed_angle += passed(&mut self.gyro_bandwidth, angle);
+        self.running.sensed_velocity += passed(&mut self.accel_bandwidth, velocity);
     }
 
     fn sample(&mut self, now: SimTime, running: &Running, end: &Instant) -> Sample {
         let attitude = middle(&running.started, &end.attitude);
-        let true_angle = running.angle + attitude.conjugate() * self.earth.rate * SAMPLE_S;
+        let earth_turn = attitude.conjugate() * self.earth.rate * SAMPLE_S;
+        let true_angle = running.angle + earth_turn;
         let true_velocity = running.velocity;
+        let mut sensed = [running.sensed_angle + earth_turn, running.sensed_velocity];
+        let surroundings = self.surroundings(now, &true_velocity, &end.velocity);
+        if let Some(vibration) = &mut self.vibration {
+            let [angle, velocity] = vibration.sample(now, end.velocity.norm());
+            sensed = [sensed[0] + angle, sensed[1] + velocity];
+        }
+        if let Some(timing) = &mut self.timing {
+            sensed = timing.shift(now, sensed);
+        }
         Sample {
-            angle: self.gyro.measure(now, true_angle),
-            velocity: self.accel.measure(now, true_velocity),
+            angle: self.gyro.measure(now, sensed[0], &surroundings),
+            velocity: self.accel.measure(now, sensed[1], &surroundings),
             true_angle,
             true_velocity,
             attitude,
             free_fall: self.earth.gravity - 2.0 * self.earth.rate.cross(&end.velocity),
         }
     }
+
+    fn surroundings(&self, now: SimTime, velocity: &Vector3<f64>, speed: &Vector3<f64>) -> Surroundings {
+        let warmer_k = if self.warm_up_k == 0.0 {
+            0.0
+        } else {
+            self.warm_up_k * (1.0 - libm::exp(-now.as_s() / self.warm_up_time_constant_s))
+        };
+        let vibration = self.vibration.as_ref().map_or(0.0, |vibration| vibration.mean_square(speed.norm()));
+        Surroundings { force: velocity / SAMPLE_S, vibration_mean_square: vibration, warmer_k }
+    }
 }
 
 impl Running {
     fn from(attitude: UnitQuaternion<f64>) -> Self {
-        Running { span_ns: 0, started: attitude, angle: Vector3::zeros(), velocity: Vector3::zeros() }
+        let zero = Vector3::zeros();
+        Running {
+            span_ns: 0,
+            started: attitude,
+            angle: zero,
+            velocity: zero,
+            sensed_angle: zero,
+            sensed_velocity: zero,
+        }
     }
 }
 
@@ -204,9 +281,10 @@ struct Errors {
     misalignment: f64,
     quantum: f64,
     range: f64,
+    rare: RareErrors,
 }
 
-/// Three orthogonal sensors: ỹ = Q[ sat( (I + E)·y + b_on + b_GM(t) + n ) ], on increments.
+/// Three sensors: ỹ = Q[ sat( (I + E)·y + b_on + b_GM(t) + rare(t, y) + n ) ], on increments.
 #[derive(Clone, Debug)]
 struct Triad {
     turn_on: Vector3<f64>,
@@ -216,6 +294,7 @@ struct Triad {
     /// E: scale-factor errors on the diagonal, misalignment and non-orthogonality beside it.
     sensitivity_error: Matrix3<f64>,
     white: White<3>,
+    rare: Option<Box<Rare>>,
     quantum: f64,
     /// Largest increment of a sample.
     largest: f64,
@@ -252,16 +331,28 @@ impl Triad {
             bias,
             sensitivity_error,
             white: White::new(seed, &channel("white"), [errors.random_walk * SAMPLE_S.sqrt(); 3]),
+            rare: Rare::new(seed, name, &errors.rare),
             quantum: errors.quantum,
             largest: errors.range * SAMPLE_S,
             held_back: Vector3::zeros(),
         }
     }
 
-    fn measure(&mut self, now: SimTime, increment: Vector3<f64>) -> Vector3<f64> {
+    fn measure(
+        &mut self,
+        now: SimTime,
+        increment: Vector3<f64>,
+        surroundings: &Surroundings,
+    ) -> Vector3<f64> {
         self.bias = self.turn_on + Vector3::from(self.in_run.at(now));
+        let mut of_input = Vector3::zeros();
+        if let Some(rare) = &mut self.rare {
+            self.bias += rare.bias(now, surroundings);
+            of_input = rare.of_input(&(increment / SAMPLE_S)) * SAMPLE_S;
+        }
         let white = Vector3::from(self.white.at(now.as_ns() / SAMPLE_NS));
         let sensed = increment + self.sensitivity_error * increment + self.bias * SAMPLE_S + white;
+        let sensed = if self.rare.is_some() { sensed + of_input } else { sensed };
         let limited = sensed.map(|value| value.clamp(-self.largest, self.largest));
         if self.quantum == 0.0 {
             return limited;

@@ -35,12 +35,15 @@ mod noise;
 mod params;
 mod port;
 mod receiver;
+mod rough;
 mod sigmas;
 mod solution;
 mod unaided;
 
 pub use imu::{Imu, ImuSample};
-pub use params::{AccelParams, GyroParams, ImuParams, ParameterError, ReceiverParams, Start};
+pub use params::{
+    AccelParams, GyroParams, ImuParams, ParameterError, ReceiverParams, Start, VibrationParams,
+};
 pub use port::{Port, PortStats};
 pub use receiver::{Aiding, Receiver};
 pub use solution::{DualAntennaHeading, FixType, GnssSolution, InsQuality, ReceiverOutput};

@@ -71,6 +71,39 @@ impl<const N: usize> GaussMarkov<N> {
     }
 }
 
+/// N independent random walks from zero: x⁺ = x + K √Δt w, straight between the knots.
+#[derive(Clone, Debug)]
+pub(crate) struct RandomWalk<const N: usize> {
+    stream: NoiseStream,
+    step: [f64; N],
+    knot: u64,
+    ends: [[f64; N]; 2],
+}
+
+impl<const N: usize> RandomWalk<N> {
+    /// `walk` is K, per √s.
+    pub(crate) fn new(seed: u64, channel: &str, walk: [f64; N]) -> Self {
+        let step = walk.map(|walk| walk * (KNOT_NS as f64 * 1e-9).sqrt());
+        let mut stream = NoiseStream::new(seed, channel);
+        let first: [f64; N] = stream.normals(1);
+        let ends = [[0.0; N], std::array::from_fn(|i| step[i] * first[i])];
+        RandomWalk { stream, step, knot: 0, ends }
+    }
+
+    /// The walks at `now`. Time must not run backwards.
+    pub(crate) fn at(&mut self, now: SimTime) -> [f64; N] {
+        let (knot, into_ns) = (now.as_ns() / KNOT_NS, now.as_ns() % KNOT_NS);
+        while self.knot < knot {
+            self.knot += 1;
+            let w: [f64; N] = self.stream.normals(self.knot + 1);
+            let here = self.ends[1];
+            self.ends = [here, std::array::from_fn(|i| here[i] + self.step[i] * w[i])];
+        }
+        let share = into_ns as f64 / KNOT_NS as f64;
+        std::array::from_fn(|i| self.ends[0][i] + share * (self.ends[1][i] - self.ends[0][i]))
+    }
+}
+
 /// White noise, N values per sample.
 #[derive(Clone, Debug)]
 pub(crate) struct White<const N: usize> {

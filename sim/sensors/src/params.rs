@@ -34,6 +34,27 @@ pub struct ImuParams {
     pub gyro: GyroParams,
     /// Errors of the accelerometers.
     pub accel: AccelParams,
+    /// Vibration of the place where it is mounted.
+    pub vibration: VibrationParams,
+    /// How late the interval of a sample lies before its stamp, s; at most one sample, 5 ms.
+    pub latency_s: f64,
+    /// Unsteadiness of the sample instants, s.
+    pub jitter_s: f64,
+    /// How much warmer than when calibrated the unit gets, K.
+    pub warm_up_k: f64,
+    /// Time constant of warming up, s.
+    pub warm_up_time_constant_s: f64,
+}
+
+/// Vibration that the vehicle model does not move the body by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct VibrationParams {
+    /// Level of the lines and the broadband noise of a recorded idling car; 1 is as recorded.
+    pub idle: f64,
+    /// Acceleration from the road at 10 m/s, per axis, m/s² rms; it grows with the speed. The engine
+    /// doubles it for each class of roughness above A.
+    pub road_mps2: f64,
 }
 
 /// Errors of a gyroscope triad.
@@ -54,6 +75,24 @@ pub struct GyroParams {
     pub misalignment_mrad: f64,
     /// Least significant bit of the angle increment, rad; 0 for none.
     pub quantisation_rad: f64,
+    /// Flicker noise B, °/h: the flat of the Allan deviation is 0.664 of it.
+    pub instability_deg_per_h: f64,
+    /// Rate random walk K, °/h/√h.
+    pub rate_random_walk_deg_per_h_per_sqrt_h: f64,
+    /// Difference of the scale factor between positive and negative input, drawn once per run, ppm.
+    pub asymmetry_ppm: f64,
+    /// Error at full range, growing with the square of the input, drawn once per run, ppm of range.
+    pub nonlinearity_ppm: f64,
+    /// Bias per specific force, each of the nine terms drawn once per run, °/h/g.
+    pub g_sensitivity_deg_per_h_per_g: f64,
+    /// Change of bias with vibration, drawn once per run, °/h per g² of mean square.
+    pub vibration_rectification_deg_per_h_per_g2: f64,
+    /// Change of bias with temperature, drawn once per run, °/h per kelvin.
+    pub bias_deg_per_h_per_k: f64,
+    /// Bandwidth (−3 dB), Hz; absent for more than can be seen.
+    pub bandwidth_hz: Option<f64>,
+    /// Order of the bandwidth's low pass, 1 or 2; 0 means 1.
+    pub bandwidth_order: u8,
     /// Largest rate the sensor reports, °/s; absent for no limit.
     pub range_deg_per_s: Option<f64>,
 }
@@ -76,6 +115,22 @@ pub struct AccelParams {
     pub misalignment_mrad: f64,
     /// Least significant bit of the velocity increment, m/s; 0 for none.
     pub quantisation_mps: f64,
+    /// Flicker noise B, mg: the flat of the Allan deviation is 0.664 of it.
+    pub instability_mg: f64,
+    /// Rate random walk K, mg/√h.
+    pub rate_random_walk_mg_per_sqrt_h: f64,
+    /// Difference of the scale factor between positive and negative input, drawn once per run, ppm.
+    pub asymmetry_ppm: f64,
+    /// Error at full range, growing with the square of the input, drawn once per run, ppm of range.
+    pub nonlinearity_ppm: f64,
+    /// Change of bias with vibration, drawn once per run, mg per g² of mean square.
+    pub vibration_rectification_mg_per_g2: f64,
+    /// Change of bias with temperature, drawn once per run, mg per kelvin.
+    pub bias_mg_per_k: f64,
+    /// Bandwidth (−3 dB), Hz; absent for more than can be seen.
+    pub bandwidth_hz: Option<f64>,
+    /// Order of the bandwidth's low pass, 1 or 2; 0 means 1.
+    pub bandwidth_order: u8,
     /// Largest specific force the sensor reports, g (9.80665 m/s²); absent for no limit.
     pub range_g: Option<f64>,
 }
@@ -98,6 +153,11 @@ impl ImuParams {
             lever_arm_m: BOOT_LEVER_ARM_M,
             gyro: GyroParams::default(),
             accel: AccelParams::default(),
+            vibration: VibrationParams::default(),
+            latency_s: 0.0,
+            jitter_s: 0.0,
+            warm_up_k: 0.0,
+            warm_up_time_constant_s: 600.0, // [E]
         }
     }
 
@@ -115,6 +175,7 @@ impl ImuParams {
                 misalignment_mrad: 0.3,                 // [E]
                 quantisation_rad: (720.0 / 2_147_483_648.0) * DEG, // RAWIMUX scale: 720/2^31 °
                 range_deg_per_s: Some(450.0),           // [R]
+                ..GyroParams::default()
             },
             accel: AccelParams {
                 turn_on_bias_mg: 5.3,                       // at most 16 [R]
@@ -125,7 +186,9 @@ impl ImuParams {
                 misalignment_mrad: 0.3,                     // [E]
                 quantisation_mps: 200.0 / 2_147_483_648.0,  // RAWIMUX scale: 200/2^31 m/s
                 range_g: Some(18.0),                        // [R]
+                ..AccelParams::default()
             },
+            ..Self::ideal()
         }
     }
 
@@ -142,7 +205,9 @@ impl ImuParams {
                 scale_factor_ppm: 500.0,                  // at most 1500 [M]
                 misalignment_mrad: 0.3,                   // [E]
                 quantisation_rad: 0.0,
+                nonlinearity_ppm: 333.0,      // at most 1000 [M]
                 range_deg_per_s: Some(375.0), // [M]
+                ..GyroParams::default()
             },
             accel: AccelParams {
                 turn_on_bias_mg: 16.7,                       // at most 50 [R]
@@ -153,8 +218,78 @@ impl ImuParams {
                 misalignment_mrad: 0.3,                      // [E]
                 quantisation_mps: 0.0,
                 range_g: Some(10.0), // [R]
+                ..AccelParams::default()
             },
+            ..Self::ideal()
         }
+    }
+
+    /// NovAtel's ISA-100C, the fibre-optic unit in the recorded car.
+    pub fn isa_100c() -> Self {
+        ImuParams {
+            source: "ISA-100C: data sheet [R]; scales of RAWIMUX type 26".into(),
+            lever_arm_m: BOOT_LEVER_ARM_M,
+            gyro: GyroParams {
+                turn_on_bias_deg_per_h: 0.17,            // at most 0.5 [R]
+                in_run_bias_deg_per_h: 0.05,             // [R]
+                in_run_correlation_s: 3600.0,            // [E]
+                angle_random_walk_deg_per_sqrt_h: 0.012, // [R]; recorded 0.008 to 0.018 with vibration [M]
+                scale_factor_ppm: 33.0,                  // at most 100 [R]
+                misalignment_mrad: 0.1,                  // [E]
+                quantisation_rad: 1e-9,                  // RAWIMUX scale
+                range_deg_per_s: Some(495.0),            // [R]
+                ..GyroParams::default()
+            },
+            accel: AccelParams {
+                turn_on_bias_mg: 0.42,        // at most 1.25 [R]; recorded |f| 0.43 mg too large [M]
+                in_run_bias_mg: 0.1,          // [R]
+                in_run_correlation_s: 3600.0, // [E]
+                velocity_random_walk_mps_per_sqrt_h: 0.0588, // 100 µg/√Hz [R]
+                scale_factor_ppm: 33.0,       // [E], as the gyroscopes
+                misalignment_mrad: 0.1,       // [E]
+                quantisation_mps: 2e-8,       // RAWIMUX scale
+                range_g: Some(10.0),          // [E]
+                ..AccelParams::default()
+            },
+            ..Self::ideal()
+        }
+    }
+
+    /// A unit worse than its data sheet: all its errors three times as large, the rarer ones as those of
+    /// a MEMS unit without factory compensation, on a vibrating mount. \[E\]
+    pub fn degraded(mut self) -> Self {
+        let (g, a) = (&mut self.gyro, &mut self.accel);
+        for term in [
+            &mut g.turn_on_bias_deg_per_h,
+            &mut g.in_run_bias_deg_per_h,
+            &mut g.angle_random_walk_deg_per_sqrt_h,
+            &mut g.scale_factor_ppm,
+            &mut g.misalignment_mrad,
+            &mut a.turn_on_bias_mg,
+            &mut a.in_run_bias_mg,
+            &mut a.velocity_random_walk_mps_per_sqrt_h,
+            &mut a.scale_factor_ppm,
+            &mut a.misalignment_mrad,
+        ] {
+            *term *= 3.0;
+        }
+        g.instability_deg_per_h = g.in_run_bias_deg_per_h;
+        g.rate_random_walk_deg_per_h_per_sqrt_h = g.in_run_bias_deg_per_h;
+        g.asymmetry_ppm = 0.3 * g.scale_factor_ppm;
+        g.nonlinearity_ppm = g.nonlinearity_ppm.max(300.0);
+        g.g_sensitivity_deg_per_h_per_g = 30.0; // 0.009 °/s/g of an ADIS16488 [R]
+        g.vibration_rectification_deg_per_h_per_g2 = 1.0;
+        g.bias_deg_per_h_per_k = 0.1 * g.in_run_bias_deg_per_h;
+        a.instability_mg = a.in_run_bias_mg;
+        a.rate_random_walk_mg_per_sqrt_h = a.in_run_bias_mg;
+        a.asymmetry_ppm = 0.3 * a.scale_factor_ppm;
+        a.nonlinearity_ppm = 1000.0;
+        a.vibration_rectification_mg_per_g2 = 1.0;
+        a.bias_mg_per_k = 0.1 * a.in_run_bias_mg;
+        self.vibration = VibrationParams { idle: 1.0, road_mps2: 0.2 };
+        (self.jitter_s, self.warm_up_k) = (10e-6, 15.0);
+        self.source = format!("{}; made three times worse [E]", self.source);
+        self
     }
 
     /// Refuses values that are not finite, negative, or too large to be an error model.
@@ -190,8 +325,59 @@ impl ImuParams {
             ("accel.scale_factor_ppm", accel.scale_factor_ppm, 1e5, "0 to 100000 ppm"),
             ("accel.misalignment_mrad", accel.misalignment_mrad, 100.0, "0 to 100 mrad"),
             ("accel.quantisation_mps", accel.quantisation_mps, 1.0, "0 to 1 m/s"),
+            ("gyro.instability_deg_per_h", gyro.instability_deg_per_h, 36e3, "0 to 36000 °/h"),
+            (
+                "gyro.rate_random_walk_deg_per_h_per_sqrt_h",
+                gyro.rate_random_walk_deg_per_h_per_sqrt_h,
+                36e3,
+                "0 to 36000 °/h/√h",
+            ),
+            ("gyro.asymmetry_ppm", gyro.asymmetry_ppm, 1e5, "0 to 100000 ppm"),
+            ("gyro.nonlinearity_ppm", gyro.nonlinearity_ppm, 1e5, "0 to 100000 ppm"),
+            (
+                "gyro.g_sensitivity_deg_per_h_per_g",
+                gyro.g_sensitivity_deg_per_h_per_g,
+                36e3,
+                "0 to 36000 °/h/g",
+            ),
+            (
+                "gyro.vibration_rectification_deg_per_h_per_g2",
+                gyro.vibration_rectification_deg_per_h_per_g2,
+                36e3,
+                "0 to 36000 °/h/g²",
+            ),
+            ("gyro.bias_deg_per_h_per_k", gyro.bias_deg_per_h_per_k, 3600.0, "0 to 3600 °/h/K"),
+            ("accel.instability_mg", accel.instability_mg, 1000.0, "0 to 1000 mg"),
+            (
+                "accel.rate_random_walk_mg_per_sqrt_h",
+                accel.rate_random_walk_mg_per_sqrt_h,
+                1000.0,
+                "0 to 1000 mg/√h",
+            ),
+            ("accel.asymmetry_ppm", accel.asymmetry_ppm, 1e5, "0 to 100000 ppm"),
+            ("accel.nonlinearity_ppm", accel.nonlinearity_ppm, 1e5, "0 to 100000 ppm"),
+            (
+                "accel.vibration_rectification_mg_per_g2",
+                accel.vibration_rectification_mg_per_g2,
+                1000.0,
+                "0 to 1000 mg/g²",
+            ),
+            ("accel.bias_mg_per_k", accel.bias_mg_per_k, 100.0, "0 to 100 mg/K"),
+            ("vibration.idle", self.vibration.idle, 100.0, "0 to 100"),
+            ("vibration.road_mps2", self.vibration.road_mps2, 100.0, "0 to 100 m/s²"),
+            ("latency_s", self.latency_s, 0.005, "0 to 0.005 s"),
+            ("jitter_s", self.jitter_s, 0.001, "0 to 0.001 s"),
+            ("warm_up_k", self.warm_up_k, 100.0, "0 to 100 K"),
+            ("gyro.bandwidth_order", f64::from(gyro.bandwidth_order), 2.0, "1 or 2"),
+            ("accel.bandwidth_order", f64::from(accel.bandwidth_order), 2.0, "1 or 2"),
         ] {
             within(name, value, 0.0, largest, expected)?;
+        }
+        within("warm_up_time_constant_s", self.warm_up_time_constant_s, 1.0, 1e6, "1 to 1000000 s")?;
+        for (name, bandwidth) in
+            [("gyro.bandwidth_hz", gyro.bandwidth_hz), ("accel.bandwidth_hz", accel.bandwidth_hz)]
+        {
+            within(name, bandwidth.unwrap_or(1.0), 1.0, 500.0, "1 to 500 Hz, or absent")?;
         }
         correlation("gyro.in_run_correlation_s", gyro.in_run_correlation_s, &[gyro.in_run_bias_deg_per_h])?;
         correlation("accel.in_run_correlation_s", accel.in_run_correlation_s, &[accel.in_run_bias_mg])?;
