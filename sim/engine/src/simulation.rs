@@ -12,7 +12,7 @@ use skidpad_kernel::{NoiseStream, Periodic, SimTime};
 use skidpad_msgs::apollo::canbus::chassis::DrivingMode;
 use skidpad_msgs::apollo::control::DrivingAction;
 use skidpad_scenario::{
-    Action, Fault, FaultEffect, FaultPlace, GnssProfile, ImuProfile, LoadedScenario, Pad, Schedule, Seat,
+    Action, Fault, FaultEffect, FaultPlace, LoadedScenario, Pad, Schedule, Seat, SensorsFlaw,
 };
 use skidpad_score::{Metrics, Verdict, verdict};
 use skidpad_sensors::{ImuParams, Port, Receiver, ReceiverParams};
@@ -170,7 +170,7 @@ impl Simulation {
         let gear = scenario.start.gear.unwrap_or(start_gear(scenario.start.speed_mps, spec.operator.engage));
         let car = Car::new(scenario, seed, gear, &driver.input(SimTime::ZERO, foot_pct)).map_err(&fail)?;
 
-        let (receiver, imu) = sensor_params(scenario);
+        let (receiver, imu) = sensor_params(scenario).map_err(&fail)?;
         let receiver = Receiver::new(receiver, imu, &scenario.frame.enu, EPOCH_UNIX_S, seed)
             .map_err(|error| fail(error.to_string()))?;
         Ok(Simulation {
@@ -323,6 +323,28 @@ impl Simulation {
                 Action::GnssSilence { for_s } => {
                     self.receiver.silence(now, Duration::from_secs_f64(for_s));
                     self.observer.event(now, "gnss_silence", format!("receiver silent for {for_s} s"));
+                }
+                Action::GnssDegrade { best, for_s } => {
+                    self.receiver.limit_fix(now, best, Duration::from_secs_f64(for_s));
+                    self.observer.event(
+                        now,
+                        "gnss_degraded",
+                        format!("no better than {best:?} for {for_s} s"),
+                    );
+                }
+                Action::GnssLoseCorrections { for_s } => {
+                    self.receiver.lose_corrections(now, Duration::from_secs_f64(for_s));
+                    self.observer.event(now, "gnss_no_corrections", format!("none for {for_s} s"));
+                }
+                Action::GnssWrongFix { offset_m: [east, north], for_s } => {
+                    self.receiver.resolve_wrongly(now, [east, north, 0.0], Duration::from_secs_f64(for_s));
+                    let detail = format!("{:.2} m off for {for_s} s", east.hypot(north));
+                    self.observer.event(now, "gnss_wrong_fix", detail);
+                }
+                Action::GnssMultipath { sigma_m, for_s } => {
+                    self.receiver.reflect(now, sigma_m, Duration::from_secs_f64(for_s));
+                    let detail = format!("{sigma_m} m (1 sigma) for {for_s} s");
+                    self.observer.event(now, "gnss_multipath", detail);
                 }
                 Action::LoseCommands { for_s } => {
                     let ids = Some(self.car.bywire.command_ids());
@@ -563,17 +585,18 @@ fn start_gear(speed_mps: f64, engage: bool) -> Gear {
     }
 }
 
-fn sensor_params(scenario: &LoadedScenario) -> (ReceiverParams, ImuParams) {
-    let sensors = &scenario.scenario.sensors;
-    let receiver = match sensors.gnss.profile {
-        GnssProfile::RtkFixed => ReceiverParams::rtk_fixed(),
-        GnssProfile::Ideal => ReceiverParams::ideal(),
-    };
-    let imu = match sensors.imu.profile {
-        ImuProfile::Datasheet => ImuParams::datasheet(),
-        ImuProfile::Ideal => ImuParams::ideal(),
-    };
-    (receiver, imu)
+/// Density of a road of class A, m³.
+const CLASS_A_M3: f64 = 16e-6;
+
+fn sensor_params(scenario: &LoadedScenario) -> Result<(ReceiverParams, ImuParams), String> {
+    let spec = &scenario.scenario;
+    let flaw = |(table, _, message): SensorsFlaw| format!("[sensors] {table}: {message}");
+    let (receiver, mut imu) = spec.sensors.params().map_err(flaw)?;
+    if let Some(road) = spec.road {
+        // Densities of ISO 8608 grow fourfold a class, amplitudes twofold.
+        imu.vibration.road_mps2 *= (road.roughness.density_m3() / CLASS_A_M3).sqrt();
+    }
+    Ok((receiver, imu))
 }
 
 #[cfg(test)]

@@ -43,6 +43,7 @@ pub fn check(scenario: &Scenario, document: &Document, problems: &mut Problems) 
         check.reference(reference);
     }
     check.stack();
+    check.sensors();
     let events = check.events();
     check.pass();
     events
@@ -178,6 +179,15 @@ impl Check<'_, '_, '_> {
                      CAN link; write \"embedded\" or leave the key out"
                 );
                 self.wrong(&steps!["stack", seat], message);
+            }
+        }
+    }
+
+    fn sensors(&mut self) {
+        if let Err((table, key, message)) = self.scenario.sensors.params() {
+            match key {
+                "" => self.wrong(&steps!["sensors", table], message),
+                key => self.wrong(&steps!["sensors", table, key], message),
             }
         }
     }

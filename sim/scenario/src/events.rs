@@ -1,11 +1,15 @@
 //! What happens during a run, and when.
 
 use crate::fault::Fault;
-use crate::spec::{EventSpec, GearName, Pad, WhenSpec};
+use crate::spec::{EventSpec, GearName, GnssFault, Pad, WhenSpec};
+use skidpad_sensors::FixType;
 use skidpad_world::Gust;
 
 /// Driver torque if the scenario gives none, Nm: a firm grip, well above what an override needs.
 const FIRM_GRIP_NM: f64 = 10.0;
+
+/// The longest run there is, s.
+const LONGEST_S: f64 = 3600.0;
 
 /// An event of the run by its name in the report and in `[pass] events`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +37,10 @@ pub const EVENTS: &[EventInfo] = &[
     EventInfo { name: "fault", meaning: "a fault of the bus or of an ECU began" },
     EventInfo { name: "gnss_outage", meaning: "the satellites were lost" },
     EventInfo { name: "gnss_silence", meaning: "the receiver stopped sending" },
+    EventInfo { name: "gnss_degraded", meaning: "the satellite fix was held down" },
+    EventInfo { name: "gnss_no_corrections", meaning: "the base station's corrections stopped" },
+    EventInfo { name: "gnss_wrong_fix", meaning: "the ambiguities were resolved wrongly" },
+    EventInfo { name: "gnss_multipath", meaning: "reflected signals pulled the satellite position" },
     EventInfo { name: "gust", meaning: "a gust of wind began" },
 ];
 
@@ -66,6 +74,32 @@ pub enum Action {
     },
     /// The receiver sends nothing for a while.
     GnssSilence {
+        /// How long, s.
+        for_s: f64,
+    },
+    /// The satellite fix gets no better than this for a while.
+    GnssDegrade {
+        /// The best type.
+        best: FixType,
+        /// How long, s.
+        for_s: f64,
+    },
+    /// The base station's corrections do not arrive for a while.
+    GnssLoseCorrections {
+        /// How long, s.
+        for_s: f64,
+    },
+    /// The ambiguities are resolved wrongly for a while.
+    GnssWrongFix {
+        /// Error of the position, east and north, m.
+        offset_m: [f64; 2],
+        /// How long, s.
+        for_s: f64,
+    },
+    /// Reflected signals pull the position for a while.
+    GnssMultipath {
+        /// 1σ per axis, m.
+        sigma_m: f64,
         /// How long, s.
         for_s: f64,
     },
@@ -185,12 +219,7 @@ fn action(spec: &EventSpec) -> Result<Action, Flaw> {
     ];
     exactly_one("an [[event]]", &keys).map_err(Flaw::Action)?;
     if let Some(fault) = &spec.gnss {
-        let keys = [("outage_s", fault.outage_s.is_some()), ("silence_s", fault.silence_s.is_some())];
-        exactly_one("`gnss`", &keys).map_err(|message| Flaw::Key("gnss", "", message))?;
-        return Ok(match (fault.outage_s, fault.silence_s) {
-            (Some(for_s), _) => Action::GnssOutage { for_s },
-            (None, for_s) => Action::GnssSilence { for_s: for_s.unwrap_or(0.0) },
-        });
+        return gnss_action(fault);
     }
     if let Some(fault) = &spec.bywire {
         return Ok(Action::LoseCommands { for_s: fault.lose_commands_s });
@@ -249,6 +278,43 @@ fn action(spec: &EventSpec) -> Result<Action, Flaw> {
         Some(pad) => Ok(Action::Pad(pad)),
         None => Err(Flaw::Action("an [[event]] needs an action".into())),
     }
+}
+
+fn gnss_action(fault: &GnssFault) -> Result<Action, Flaw> {
+    let keys = [
+        ("outage_s", fault.outage_s.is_some()),
+        ("silence_s", fault.silence_s.is_some()),
+        ("degrade_to", fault.degrade_to.is_some()),
+        ("lose_corrections_s", fault.lose_corrections_s.is_some()),
+        ("wrong_fix_m", fault.wrong_fix_m.is_some()),
+        ("multipath_m", fault.multipath_m.is_some()),
+    ];
+    exactly_one("`gnss`", &keys).map_err(|message| Flaw::Key("gnss", "", message))?;
+    let lasts = fault.degrade_to.is_some() || fault.wrong_fix_m.is_some() || fault.multipath_m.is_some();
+    if fault.for_s.is_some() && !lasts {
+        let message = "`for_s` goes with `degrade_to`, `wrong_fix_m` and `multipath_m`; the others are times";
+        return Err(Flaw::Key("gnss", "for_s", message.into()));
+    }
+    if fault.bearing_deg.is_some() && fault.wrong_fix_m.is_none() {
+        let message = "`bearing_deg` goes with `wrong_fix_m`: it says to which side the position is off";
+        return Err(Flaw::Key("gnss", "bearing_deg", message.into()));
+    }
+    let for_s = fault.for_s.unwrap_or(LONGEST_S);
+    // `exactly_one` leaves one of these.
+    Ok(if let Some(for_s) = fault.outage_s {
+        Action::GnssOutage { for_s }
+    } else if let Some(for_s) = fault.silence_s {
+        Action::GnssSilence { for_s }
+    } else if let Some(best) = fault.degrade_to {
+        Action::GnssDegrade { best, for_s }
+    } else if let Some(for_s) = fault.lose_corrections_s {
+        Action::GnssLoseCorrections { for_s }
+    } else if let Some(wrong_m) = fault.wrong_fix_m {
+        let (east, north) = libm::sincos(fault.bearing_deg.unwrap_or(0.0).to_radians());
+        Action::GnssWrongFix { offset_m: [wrong_m * east, wrong_m * north], for_s }
+    } else {
+        Action::GnssMultipath { sigma_m: fault.multipath_m.unwrap_or(0.0), for_s }
+    })
 }
 
 /// `Ok` if exactly one of the keys is there.

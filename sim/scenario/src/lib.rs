@@ -21,6 +21,7 @@ mod parse;
 mod ranges;
 mod reference;
 mod schema;
+mod sensors;
 mod spec;
 mod structure;
 
@@ -34,8 +35,9 @@ pub use parse::parse;
 pub use ranges::read_ranges;
 pub use reference::{recording_anchor, recording_reference};
 pub use schema::{SchemaKind, schema_json};
+pub use sensors::SensorsFlaw;
 pub use spec::{
     BywireFault, DriverAction, EventSpec, FaultSpec, GearName, GnssFault, GnssProfile, GnssSpec, GustSpec,
-    ImuProfile, ImuSpec, LinksSpec, OneOrMany, OperatorSpec, Override, PaceName, Pad, PlanningAction,
+    ImuPreset, ImuProfile, ImuSpec, LinksSpec, OneOrMany, OperatorSpec, Override, PaceName, Pad, PlanningAction,
     PoseSpec, ReferenceSpec, RoadSpec, Scenario, Seat, SensorsSpec, StackSpec, StartSpec, WhenSpec, WindSpec,
 };

@@ -4,6 +4,7 @@ use crate::fault;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use skidpad_score::PassLimits;
+use skidpad_sensors::{FixType, Start, VibrationParams};
 use skidpad_world::RoughnessLevel;
 use std::collections::BTreeMap;
 
@@ -344,8 +345,8 @@ pub enum Override {
 /// # duration_s = 1.0
 /// # start = { on = "loop" }
 /// [sensors]
-/// gnss = { profile = "ideal" }
-/// imu = { profile = "datasheet" }
+/// gnss = { profile = "rtk_fixed", start = "aligned", terms = { fixed_after_s = 20.0 } }
+/// imu = { preset = "kvh", profile = "datasheet", gyro = { scale_factor_ppm = 800.0 }, vibration = { idle = 1.0 } }
 /// # "#;
 /// # skidpad_scenario::parse(text, "a.toml").unwrap();
 /// ```
@@ -359,11 +360,24 @@ pub struct SensorsSpec {
 }
 
 /// The GNSS/INS receiver.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct GnssSpec {
     /// How good it is.
     pub profile: GnssProfile,
+    /// `cold`: it has just been switched on, and must find satellites and align. It aligns only while it drives
+    /// (5 m/s) or with two antennas.
+    pub start: Start,
+    /// Distance of a second antenna in front of the first, m. Left out: one antenna.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.2, max = 20.0))]
+    pub dual_antenna_baseline_m: Option<f64>,
+    /// Where the antenna is, from the rear axle's centre on the ground: forward, left, up, m.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub antenna_lever_arm_m: Option<[f64; 3]>,
+    /// Single numbers of [`ReceiverParams`](skidpad_sensors::ReceiverParams), by name, in place of the profile's.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub terms: BTreeMap<String, f64>,
 }
 
 /// How good the receiver is.
@@ -373,16 +387,63 @@ pub enum GnssProfile {
     /// RTK fixed: centimetres, with correlated errors.
     #[default]
     RtkFixed,
-    /// The truth, with the latency of the real one.
+    /// RTK float: decimetres.
+    RtkFloat,
+    /// Pseudoranges with corrections: 0.4 m.
+    PsrDiff,
+    /// Pseudoranges alone: 1.2 m.
+    Single,
+    /// The truth, at once.
     Ideal,
 }
 
 /// The inertial measurement unit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ImuSpec {
+    /// Which unit.
+    pub preset: ImuPreset,
     /// How good it is.
     pub profile: ImuProfile,
+    /// Where it is, from the rear axle's centre on the ground: forward, left, up, m.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lever_arm_m: Option<[f64; 3]>,
+    /// Single numbers of [`GyroParams`](skidpad_sensors::GyroParams), by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub gyro: BTreeMap<String, f64>,
+    /// Single numbers of [`AccelParams`](skidpad_sensors::AccelParams), by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub accel: BTreeMap<String, f64>,
+    /// Vibration of its mount.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vibration: Option<VibrationParams>,
+    /// How late a sample lies before its stamp, s.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0, max = 0.005))]
+    pub latency_s: Option<f64>,
+    /// Unsteadiness of the sample instants, s.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0, max = 0.001))]
+    pub jitter_s: Option<f64>,
+    /// How much warmer than when calibrated it gets, K.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub warm_up_k: Option<f64>,
+}
+
+/// An inertial measurement unit that Apollo's cars carry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ImuPreset {
+    /// ADIS16488 in NovAtel's IMU-IGM-A1: silicon.
+    #[default]
+    #[serde(rename = "adis16488")]
+    Adis16488,
+    /// KVH in NovAtel's SPAN-CPT: fibre optics.
+    #[serde(rename = "kvh")]
+    Kvh,
+    /// NovAtel's ISA-100C: fibre optics, near navigation grade.
+    #[serde(rename = "isa_100c")]
+    Isa100c,
 }
 
 /// How good the inertial measurement unit is.
@@ -392,7 +453,9 @@ pub enum ImuProfile {
     /// Noise and biases of the data sheet.
     #[default]
     Datasheet,
-    /// The truth, with the latency of the real one.
+    /// Three times the errors of the data sheet, and the rarer ones.
+    Degraded,
+    /// The truth.
     Ideal,
 }
 
@@ -501,6 +564,10 @@ impl From<WindSpec> for skidpad_world::WindParams {
 /// gnss = { silence_s = 0.5 }           # the receiver sends nothing
 ///
 /// [[event]]
+/// when = { time_s = 20.0 }
+/// gnss = { degrade_to = "narrow_float", for_s = 15.0 }   # or wrong_fix_m, multipath_m, lose_corrections_s
+///
+/// [[event]]
 /// when = { time_s = 12.0 }
 /// bywire = { lose_commands_s = 0.5 }   # the command frames do not arrive
 ///
@@ -595,7 +662,8 @@ pub struct WhenSpec {
     pub delay_s: Option<f64>,
 }
 
-/// The receiver fails: exactly one of the keys.
+/// The receiver fails: exactly one of `outage_s`, `silence_s`, `degrade_to`, `lose_corrections_s`, `wrong_fix_m` and
+/// `multipath_m`; `for_s` goes with those that are no time.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GnssFault {
@@ -607,6 +675,31 @@ pub struct GnssFault {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 3600.0))]
     pub silence_s: Option<f64>,
+    /// The fix gets no better than this; afterwards it climbs back in its own time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub degrade_to: Option<FixType>,
+    /// The corrections of the base station do not arrive for this long, s: their age grows, and the fix falls when
+    /// they are 60 s and 300 s old.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 3600.0))]
+    pub lose_corrections_s: Option<f64>,
+    /// The ambiguities are resolved wrongly: the position is off by this to the `bearing_deg`, m, and the receiver
+    /// does not know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 100.0))]
+    pub wrong_fix_m: Option<f64>,
+    /// With `wrong_fix_m`: from north, clockwise, degrees. Left out: 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = -360.0, max = 360.0))]
+    pub bearing_deg: Option<f64>,
+    /// Reflected signals pull the position by this, 1 sigma per axis, m, and the receiver does not know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 100.0))]
+    pub multipath_m: Option<f64>,
+    /// With `degrade_to`, `wrong_fix_m`, `multipath_m`: how long, s. Left out: for the rest of the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 3600.0))]
+    pub for_s: Option<f64>,
 }
 
 /// The by-wire system fails.

@@ -22,7 +22,7 @@ pub(crate) struct Gnss {
     params: ReceiverParams,
     seed: u64,
     fix: FixType,
-    /// When `fix` was reached.
+    /// When `fix` was reached, or was last the best that was possible.
     since: SimTime,
     /// Conditions differ from the nominal ones, or the best type is not reached.
     busy: bool,
@@ -181,6 +181,10 @@ impl Gnss {
             let quick = lost.before > FixType::None && unseen_s <= self.params.quick_refix_s;
             let first = if quick { lost.before } else { FixType::Single };
             (self.fix, self.since) = (first.min(self.goal(now)), now);
+        }
+        if self.fix == self.goal(now) {
+            // The climb starts when better becomes possible.
+            self.since = now;
         }
         while self.lost.is_none() && self.fix < self.goal(now) {
             let step_s = match self.fix.better() {

@@ -343,7 +343,7 @@ impl Receiver {
 
     /// The solution, wrong by `error` and believed to `before`, follows the fix from now on.
     fn refix(&mut self, now: SimTime, error: &NavError, before: Sigmas) {
-        let coarser = self.gnss.sigma()[0] > before.position[0];
+        let coarser = self.gnss.sigma()[0] > 2.0 * before.position[0];
         let p = &self.params;
         let time_constant_s = if coarser { p.hold_time_constant_s } else { p.refix_time_constant_s };
         let excess = error.plus(-1.0, &self.drift(now));

@@ -149,17 +149,19 @@ impl LowPass {
 ///
 /// From `novatel.bin`, 80 s of a parked Lincoln MKZ with an ISA-100C (axes as mounted there): 2.9 Hz is
 /// the body on its springs, 10.0 Hz a spinning lidar, the others the engine.
-const LINES: [(f64, [f64; 3], [f64; 3]); 5] = [
+const LINES: [(f64, [f64; 3], [f64; 3]); 7] = [
     (2.9, [1.22, 1.61, 1.01], [4.15, 2.04, 0.33]),
     (10.0, [1.98, 0.93, 3.67], [5.48, 2.54, 0.86]),
     (67.4, [0.88, 0.20, 5.29], [0.25, 0.39, 0.08]),
+    (91.6, [3.78, 1.88, 2.45], [0.60, 3.34, 0.15]),
     (92.6, [4.29, 1.42, 3.19], [0.92, 4.44, 0.25]),
+    (95.4, [4.63, 1.00, 1.00], [0.67, 4.11, 0.29]),
     (97.0, [5.74, 1.70, 1.05], [0.68, 5.88, 0.45]),
 ];
 
 /// Broadband vibration of the same recording: accelerations whose amplitude density is this times
 /// 2 sin(πf/200), mm/s²/√Hz. It averages out, as the body stays where it is.
-const BROADBAND: [f64; 3] = [1.15, 1.15, 1.30];
+const BROADBAND: [f64; 3] = [1.08, 1.06, 1.30];
 
 /// Speed for which the level of the road is given, m/s.
 const ROAD_SPEED_MPS: f64 = 10.0;
@@ -224,8 +226,10 @@ impl Vibration {
         for ((hz, force, rate), phases) in LINES.iter().zip(&self.phases) {
             let turns = now.as_s() * hz;
             let turns = turns - turns.floor();
-            let amplitude =
-                |rms: f64| self.idle * rms * std::f64::consts::SQRT_2 / (std::f64::consts::TAU * hz);
+            // The levels are those in increments of 5 ms, which show of a line its mean over 5 ms.
+            let half_turn = std::f64::consts::PI * hz * SAMPLE_S;
+            let scale = self.idle * std::f64::consts::SQRT_2 * SAMPLE_S / (2.0 * libm::sin(half_turn));
+            let amplitude = |rms: f64| rms * scale;
             for axis in 0..3 {
                 let wave = |phase: f64| libm::sin(std::f64::consts::TAU * (turns + phase));
                 integrals[0][axis] += amplitude(rate[axis] * 1e-3 * crate::params::DEG) * wave(phases[axis]);

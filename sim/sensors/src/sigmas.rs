@@ -28,15 +28,21 @@ impl Sigmas {
         }
     }
 
-    /// `share` of the errors are still those of `before`; both are independent.
+    /// `share` of the errors are still those of `before`. Positions of two fixes are independent; velocity
+    /// and attitude drift on as they did, and only what was gained beyond fades.
     pub(crate) fn towards(&self, share: f64, before: &Sigmas) -> Self {
         let blend = |now: f64, then: f64| ((1.0 - share) * now).hypot(share * then);
+        let fade =
+            |now: f64, then: f64| (now * now + share * share * (then * then - now * now).max(0.0)).sqrt();
         let both = |now: [f64; 2], then: [f64; 2]| [blend(now[0], then[0]), blend(now[1], then[1])];
         Sigmas {
             position: both(self.position, before.position),
-            velocity: both(self.velocity, before.velocity),
-            tilt: blend(self.tilt, before.tilt),
-            azimuth: blend(self.azimuth, before.azimuth),
+            velocity: [
+                fade(self.velocity[0], before.velocity[0]),
+                fade(self.velocity[1], before.velocity[1]),
+            ],
+            tilt: fade(self.tilt, before.tilt),
+            azimuth: fade(self.azimuth, before.azimuth),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{circle, frame, lively, parked, quaternion, rms, samples};
+use common::{allan, circle, frame, lively, parked, quaternion, rms, samples};
 use skidpad_geo::{EnuFrame, Geodetic, normal_gravity_mps2};
 use skidpad_sensors::{AccelParams, GyroParams, Imu, ImuParams, ImuSample, Truth};
 
@@ -144,17 +144,6 @@ fn a_blow_is_felt_as_the_change_of_velocity() {
     let all = samples(&mut imu(&at_origin(ImuParams::ideal()), 1), blow, 1, 100);
     let sum: f64 = all.iter().map(|sample| sample.velocity_mps[0]).sum();
     assert!((sum + 3.0).abs() < 1e-4, "{sum}");
-}
-
-/// Overlapping Allan deviation of `rates` (spacing 5 ms) over clusters of `m`.
-fn allan(rates: &[f64], m: usize) -> f64 {
-    let mut sums = vec![0.0];
-    for rate in rates {
-        sums.push(sums.last().unwrap() + rate);
-    }
-    let differences =
-        (0..sums.len() - 2 * m).map(|k| (sums[k + 2 * m] - 2.0 * sums[k + m] + sums[k]) / m as f64);
-    rms(differences) / std::f64::consts::SQRT_2
 }
 
 #[test]

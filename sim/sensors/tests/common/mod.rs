@@ -105,3 +105,14 @@ pub fn rms(values: impl IntoIterator<Item = f64>) -> f64 {
     }
     f64::sqrt(sum / n)
 }
+
+/// Overlapping Allan deviation of `rates` (spacing 5 ms) over clusters of `m`.
+pub fn allan(rates: &[f64], m: usize) -> f64 {
+    let mut sums = vec![0.0];
+    for rate in rates {
+        sums.push(sums.last().unwrap() + rate);
+    }
+    let differences =
+        (0..sums.len() - 2 * m).map(|k| (sums[k + 2 * m] - 2.0 * sums[k + m] + sums[k]) / m as f64);
+    rms(differences) / std::f64::consts::SQRT_2
+}
