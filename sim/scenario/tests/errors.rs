@@ -174,7 +174,11 @@ fn wrong_values_are_told_with_what_was_expected() {
     changed("seed = 7", "seed = -1", &["at least 0", "-1"]);
     changed("seed = 7", "seed = 99999999999999999999", &["too large"]);
     changed("gear = \"drive\"", "gear = \"driv\"", &["cannot be \"driv\"", "did you mean `drive`?"]);
-    changed("\"rtk_fixed\"", "\"float\"", &["expected one of: rtk_fixed, rtk_float, psr_diff, single, ideal"]);
+    changed(
+        "\"rtk_fixed\"",
+        "\"float\"",
+        &["expected one of: rtk_fixed, rtk_float, psr_diff, single, ideal"],
+    );
     changed("engage = true", "engage = 1", &["`operator.engage` must be true or false, got 1"]);
     changed("station_m = 0.0", "station_m = -1.0", &["`start.station_m`", "from 0 to"]);
     changed("name = \"slalom with GNSS outage\"", "name = \"\"", &["must not be empty"]);
