@@ -31,6 +31,8 @@ pub(crate) struct Observer {
     pub(crate) errors: Errors,
     pub(crate) events: Vec<RunEvent>,
     truth: Sha256,
+    /// The true state of this tick as bytes: the hash takes one long piece faster than many short ones.
+    truth_bytes: Vec<u8>,
     /// Where on the path the trajectory last wanted the car, m.
     wanted_near_m: f64,
 }
@@ -46,6 +48,7 @@ impl Observer {
             errors: Errors::NONE,
             events: Vec::new(),
             truth: Sha256::new(),
+            truth_bytes: Vec::new(),
             wanted_near_m,
         }
     }
@@ -59,7 +62,9 @@ impl Observer {
 
     /// Takes the true state of each tick into the hash.
     pub(crate) fn hash(&mut self, car: &Car) {
-        car.state.visit_trajectory(|value| self.truth.update(value.to_bits().to_le_bytes()));
+        self.truth_bytes.clear();
+        car.state.visit_trajectory(|value| self.truth_bytes.extend(value.to_bits().to_le_bytes()));
+        self.truth.update(&self.truth_bytes);
     }
 
     /// The sample of this instant, scored.
