@@ -452,6 +452,14 @@ fn without_samples_nothing_is_measured() {
     assert!(m.lateral_error_rms_m.is_nan() && m.final_speed_mps.is_nan() && !m.stopped);
 }
 
+/// The scorer sees no bus; who owns one fills these in, and until then they are not measured. Their figures are
+/// held in the engine's tests of faults.
+#[test]
+fn what_the_bus_did_is_left_to_its_owner() {
+    let m = run(Some(reference()), 1.0, |_, _| ());
+    assert!(m.bus_load_max_pct.is_nan() && m.bus_frames_lost.is_nan() && m.bus_error_frames.is_nan());
+}
+
 proptest::proptest! {
     #[test]
     fn hostile_samples_never_panic(values in proptest::collection::vec(

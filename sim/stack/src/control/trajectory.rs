@@ -58,6 +58,8 @@ pub struct Trajectory {
     /// The positions again, eight by eight, east then north: the form in which a search runs fast. The last
     /// block is filled up with the last point.
     blocks: Vec<[[f64; BLOCK]; 2]>,
+    /// A point of each block, x and y, m, and how far the others are from it at most.
+    rounds: Vec<[f64; 3]>,
 }
 
 /// The car seen from the path.
@@ -96,8 +98,16 @@ impl Trajectory {
                     std::array::from_fn(|offset| point(offset).y_m),
                 ]
             })
+            .collect::<Vec<[[f64; BLOCK]; 2]>>();
+        let rounds = blocks
+            .iter()
+            .map(|[east, north]| {
+                let [x, y] = [east[BLOCK / 2], north[BLOCK / 2]];
+                let squared = east.iter().zip(north).map(|(e, n)| (e - x) * (e - x) + (n - y) * (n - y));
+                [x, y, squared.fold(0.0, f64::max).sqrt()]
+            })
             .collect();
-        Ok(Self { header_time_s, sequence_num, points, blocks })
+        Ok(Self { header_time_s, sequence_num, points, blocks, rounds })
     }
 
     /// The publisher's sequence number.
@@ -111,9 +121,18 @@ impl Trajectory {
     }
 
     fn nearest_index(&self, x_m: f64, y_m: f64) -> usize {
+        // Some point is this near, so blocks that lie wholly farther away need no look.
+        let from = |[x, y, _]: &[f64; 3]| (x - x_m) * (x - x_m) + (y - y_m) * (y - y_m);
+        let bound =
+            self.rounds.iter().map(from).fold(f64::INFINITY, |least, d| if d < least { d } else { least });
+        let reach = bound.sqrt() * (1.0 + 1e-9);
         let mut nearest = 0;
         let mut least = f64::INFINITY;
         for (index, [east, north]) in self.blocks.iter().enumerate() {
+            let round = &self.rounds[index];
+            if from(round) > (reach + round[2]) * (reach + round[2]) * (1.0 + 1e-9) {
+                continue;
+            }
             let squared: [f64; BLOCK] = std::array::from_fn(|offset| {
                 let (dx, dy) = (east[offset] - x_m, north[offset] - y_m);
                 dx * dx + dy * dy
