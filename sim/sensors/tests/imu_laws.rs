@@ -52,15 +52,24 @@ fn at_rest_the_gyroscopes_show_the_earth_rate_of_the_latitude() {
 }
 
 #[test]
-fn at_rest_the_accelerometers_show_gravity_by_latitude_and_height() {
+fn at_rest_the_accelerometers_show_gravity_by_the_latitude_and_height_of_the_imu() {
     for (lat_deg, height_m) in [(0.0, 0.0), (37.4, 0.0), (37.4, 1000.0), (-75.0, 20.0)] {
         let frame = EnuFrame::new(Geodetic { lat_deg, lon_deg: -122.0, height_m }).unwrap();
-        let mut imu = Imu::new(&ImuParams::ideal(), &frame, 1).unwrap();
+        let mut imu = Imu::new(&at_origin(ImuParams::ideal()), &frame, 1).unwrap();
         let nose_up = Truth { quaternion_wxyz: quaternion(0.3, -0.2, 0.0), ..parked() };
         let sample = samples(&mut imu, |_| nose_up, 1, 5)[0];
         let gravity = normal_gravity_mps2(lat_deg, height_m);
         assert_close(force(&sample), [gravity * libm::sin(0.2), 0.0, gravity * libm::cos(0.2)], 1e-10);
     }
+}
+
+#[test]
+fn an_imu_ten_metres_up_a_mast_weighs_less_by_the_free_air_gradient() {
+    let on_mast = ImuParams { lever_arm_m: [0.0, 0.0, 10.0], ..ImuParams::ideal() };
+    let [_, _, up] = force(&samples(&mut imu(&on_mast, 1), |_| parked(), 1, 5)[0]);
+    let [_, _, below] = force(&samples(&mut imu(&at_origin(ImuParams::ideal()), 1), |_| parked(), 1, 5)[0]);
+    // The rest is the centrifugal force of the Earth.
+    assert!(((below - up) / (10.0 * 3.086e-6) - 1.0).abs() < 0.01, "{}", below - up);
 }
 
 #[test]
