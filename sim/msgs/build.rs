@@ -16,11 +16,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
     prost_build::Config::new()
         .enable_type_names()
-        .include_file("apollo.rs")
+        .include_file("messages.rs")
         .compile_fds(compiler.file_descriptor_set())?;
 
     compiler.include_source_info(false);
-    fs::write(out.join("apollo.binpb"), compiler.encode_file_descriptor_set())?;
+    fs::write(out.join("messages.binpb"), compiler.encode_file_descriptor_set())?;
     Ok(())
 }
 

@@ -15,7 +15,7 @@ pub const MAX_PEERS: usize = 16;
 
 /// Why a link cannot be opened.
 #[derive(Debug, thiserror::Error)]
-#[error("CAN link {name}: {message}")]
+#[error("link {name}: {message}")]
 pub struct LinkError {
     /// The link.
     pub name: String,

@@ -16,6 +16,7 @@
 
 mod can_link;
 mod hub;
+pub mod lockstep;
 mod name;
 mod pace;
 mod pty;

@@ -141,7 +141,7 @@ impl<C: Clock> Pacer<C> {
 
 /// Counts of durations: microsecond bins to 131 ms, beyond [`GIVE_UP`]; everything above in the last one.
 #[derive(Clone, Debug)]
-struct Histogram {
+pub(crate) struct Histogram {
     bins: Vec<u64>,
     count: u64,
     max: Duration,
@@ -156,7 +156,7 @@ impl Default for Histogram {
 }
 
 impl Histogram {
-    fn add(&mut self, span: Duration) {
+    pub(crate) fn add(&mut self, span: Duration) {
         let bin = usize::try_from(span.as_micros()).unwrap_or(BINS).min(BINS - 1);
         self.bins[bin] += 1;
         self.count += 1;
@@ -164,7 +164,7 @@ impl Histogram {
     }
 
     /// The upper edge of the bin that holds the quantile; the largest of all if that is the last bin.
-    fn quantile_us(&self, share: f64) -> f64 {
+    pub(crate) fn quantile_us(&self, share: f64) -> f64 {
         let max_us = self.max.as_nanos() as f64 * 1e-3;
         let mut left = (share * self.count as f64).ceil() as u64;
         for (bin, count) in self.bins.iter().enumerate().take(BINS - 1) {

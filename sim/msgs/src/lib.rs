@@ -23,19 +23,26 @@ mod topics;
 pub use prost::{DecodeError, Message, Name};
 pub use topics::{TOPICS, Topic, topic};
 
+mod generated {
+    #![allow(missing_docs, deprecated, clippy::all, rustdoc::all)]
+    include!(concat!(env!("OUT_DIR"), "/messages.rs"));
+}
+
+/// The messages of the lock-step protocol (`proto/skidpad/lockstep.proto`); `docs/lockstep.md` is its page.
+pub mod lockstep {
+    #[doc(inline)]
+    pub use super::generated::skidpad::lockstep::*;
+}
+
 /// The generated messages, one module per protobuf package below `apollo`.
 ///
 /// Frames: positions are map coordinates (UTM east, north, up) in metres; headings are radians, 0 = East,
 /// counter-clockwise; `*_vrf` is the vehicle frame right-forward-up; steering and curvature are positive to the
 /// left. The fields' units are in the `.proto` files and on the fields.
 pub mod apollo {
-    #![allow(missing_docs, deprecated, clippy::all, rustdoc::all)]
-    mod generated {
-        include!(concat!(env!("OUT_DIR"), "/apollo.rs"));
-    }
-    pub use generated::apollo::*;
+    pub use super::generated::apollo::*;
 }
 
-/// The encoded `google.protobuf.FileDescriptorSet` of every message in [`apollo`], imports first, without source
+/// The encoded `google.protobuf.FileDescriptorSet` of every message in [`apollo`] and [`lockstep`], imports first, without source
 /// positions: what a recorder stores beside the data so that others can read it.
-pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/apollo.binpb"));
+pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/messages.binpb"));
