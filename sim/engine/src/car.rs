@@ -8,8 +8,8 @@ use skidpad_kernel::SimTime;
 use skidpad_scenario::{HoldWheel, LoadedScenario};
 use skidpad_sensors::Truth;
 use skidpad_vehicle::{
-    ActuatorDemand, Environment, Gear, HullParams, PlantReport, PointMotion, SteeringDemand, VehicleModel,
-    VehicleState,
+    ActuatorDemand, Environment, Gear, HullParams, PlantReport, PointMotion, PowertrainParams,
+    SteeringDemand, VehicleModel, VehicleState,
 };
 use skidpad_world::{ContactWorld, Gust, Hull, HullMotion, MapGround, Wind};
 use std::time::Duration;
@@ -36,6 +36,8 @@ pub(crate) struct Car {
     pub(crate) bywire: ByWire,
     contacts: ContactWorld,
     last_contact: Option<SimTime>,
+    /// Speed of the engine at idle, 1/min.
+    idle_rpm: f64,
     /// Course over ground when the car last moved, deg clockwise from north.
     course_deg: f64,
 }
@@ -89,6 +91,10 @@ impl Car {
             bywire,
             contacts,
             last_contact: None,
+            idle_rpm: match &vehicle.params.powertrain {
+                PowertrainParams::PowerSplit(drive) => drive.idle_rpm.max(1.0),
+                PowertrainParams::Automatic(drive) => drive.engine.idle_rpm,
+            },
             course_deg,
         })
     }
@@ -178,6 +184,7 @@ impl Car {
             quaternion_wxyz: self.state.attitude.0,
             velocity_enu_mps: at.velocity_mps.into(),
             body_rate_rps: self.state.rate_rps.into(),
+            engine_over_idle: self.plant.engine_rpm / self.idle_rpm,
         }
     }
 }

@@ -55,6 +55,7 @@ fn imu(spec: &ImuSpec) -> Result<ImuParams, SensorsFlaw> {
     params.vibration = spec.vibration.unwrap_or(params.vibration);
     params.latency_s = spec.latency_s.unwrap_or(params.latency_s);
     params.jitter_s = spec.jitter_s.unwrap_or(params.jitter_s);
+    params.dropped_share = spec.dropped_share.unwrap_or(params.dropped_share);
     params.warm_up_k = spec.warm_up_k.unwrap_or(params.warm_up_k);
     params.validate().map_err(|error| ("imu", "", out_of_range(&error)))?;
     Ok(params)

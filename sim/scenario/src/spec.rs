@@ -425,6 +425,10 @@ pub struct ImuSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0.0, max = 0.001))]
     pub jitter_s: Option<f64>,
+    /// Share of its samples that are lost on the line to the receiver.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0, max = 0.5))]
+    pub dropped_share: Option<f64>,
     /// How much warmer than when calibrated it gets, K.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0.0, max = 100.0))]

@@ -23,6 +23,8 @@ pub struct ImuSample {
     pub angle_rad: [f64; 3],
     /// Integral of the specific force at the IMU, m/s.
     pub velocity_mps: [f64; 3],
+    /// The sample before this one was lost between IMU and receiver.
+    pub after_gap: bool,
 }
 
 /// An IMU at 200 Hz. It integrates the truth it is shown into increments of angle and velocity, adds
@@ -44,6 +46,7 @@ pub struct Imu {
     accel_bandwidth: Option<LowPass>,
     vibration: Option<Box<Vibration>>,
     timing: Option<Box<Timing>>,
+    dropping: Option<Box<Dropping>>,
     warm_up_k: f64,
     warm_up_time_constant_s: f64,
     last: Option<Instant>,
@@ -77,7 +80,7 @@ struct Running {
 /// A sample together with the truth behind it, for the inertial navigation of the receiver.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sample {
-    /// What the IMU reports, in body axes.
+    /// What the receiver gets of the IMU, in body axes: the sample before once more for one that was lost.
     pub angle: Vector3<f64>,
     pub velocity: Vector3<f64>,
     /// What it would report without errors.
@@ -87,11 +90,48 @@ pub(crate) struct Sample {
     pub attitude: UnitQuaternion<f64>,
     /// Gravity less the Coriolis acceleration at the IMU, in axes of the map, m/s².
     pub free_fall: Vector3<f64>,
+    /// It was lost; or the one before was.
+    pub lost: bool,
+    pub after_gap: bool,
 }
 
 impl Sample {
-    pub(crate) fn reported(&self, measured_at: SimTime) -> ImuSample {
-        ImuSample { measured_at, angle_rad: self.angle.into(), velocity_mps: self.velocity.into() }
+    /// What arrives at the receiver.
+    pub(crate) fn reported(&self, measured_at: SimTime) -> Option<ImuSample> {
+        (!self.lost).then(|| ImuSample {
+            measured_at,
+            angle_rad: self.angle.into(),
+            velocity_mps: self.velocity.into(),
+            after_gap: self.after_gap,
+        })
+    }
+}
+
+/// Samples that are lost on the line between IMU and receiver.
+#[derive(Clone, Debug)]
+struct Dropping {
+    share: f64,
+    stream: NoiseStream,
+    /// The last sample that arrived, and whether the last one was lost.
+    arrived: [Vector3<f64>; 2],
+    lost: bool,
+}
+
+impl Dropping {
+    fn new(seed: u64, share: f64) -> Option<Box<Self>> {
+        let stream = NoiseStream::new(seed, "imu.dropped");
+        let arrived = [Vector3::zeros(); 2];
+        (share > 0.0).then(|| Box::new(Dropping { share, stream, arrived, lost: false }))
+    }
+
+    /// What the receiver works with in place of `sample`, whether that was lost, and whether the one before was.
+    fn pass(&mut self, now: SimTime, sample: [Vector3<f64>; 2]) -> ([Vector3<f64>; 2], bool, bool) {
+        let [draw] = self.stream.uniforms(now.as_ns() / SAMPLE_NS);
+        let before = std::mem::replace(&mut self.lost, draw < self.share);
+        if !self.lost {
+            self.arrived = sample;
+        }
+        (self.arrived, self.lost, before)
     }
 }
 
@@ -154,6 +194,7 @@ impl Imu {
             accel_bandwidth: low_pass(a.bandwidth_hz, a.bandwidth_order),
             vibration: Vibration::new(seed, &params.vibration),
             timing: Timing::new(seed, params.latency_s, params.jitter_s),
+            dropping: Dropping::new(seed, params.dropped_share),
             warm_up_k: params.warm_up_k,
             warm_up_time_constant_s: params.warm_up_time_constant_s,
             last: None,
@@ -162,11 +203,11 @@ impl Imu {
     }
 
     /// Takes in the truth at `now`, to be called each millisecond; gives a sample at each multiple of
-    /// 5 ms, except the first after the start, which has not been seen whole.
+    /// 5 ms, except the first after the start, which has not been seen whole, and those that are lost on the line.
     ///
     /// A caller whose steps do not meet the multiples of 5 ms gets no sample.
     pub fn observe(&mut self, now: SimTime, truth: &Truth) -> Option<ImuSample> {
-        Some(self.step(now, truth)?.reported(now))
+        self.step(now, truth)?.reported(now)
     }
 
     /// The seed of the run.
@@ -201,7 +242,7 @@ impl Imu {
         let running = std::mem::replace(&mut self.running, Running::from(attitude));
         // Gravity is felt where the IMU is: 0.6 m higher it is weaker by 2e-6 m/s².
         self.earth.move_to(Vector3::from(truth.position_enu_m) + attitude * self.lever_arm);
-        (running.span_ns == SAMPLE_NS).then(|| self.sample(now, &running, &instant))
+        (running.span_ns == SAMPLE_NS).then(|| self.sample(now, &running, &instant, truth.engine_over_idle))
     }
 
     fn integrate(&mut self, from: &Instant, to: &Instant) {
@@ -223,37 +264,52 @@ impl Imu {
         self.running.sensed_velocity += passed(&mut self.accel_bandwidth, velocity);
     }
 
-    fn sample(&mut self, now: SimTime, running: &Running, end: &Instant) -> Sample {
+    fn sample(&mut self, now: SimTime, running: &Running, end: &Instant, engine: f64) -> Sample {
         let attitude = middle(&running.started, &end.attitude);
         let earth_turn = attitude.conjugate() * self.earth.rate * SAMPLE_S;
         let true_angle = running.angle + earth_turn;
         let true_velocity = running.velocity;
         let mut sensed = [running.sensed_angle + earth_turn, running.sensed_velocity];
-        let surroundings = self.surroundings(now, &true_velocity, &end.velocity);
+        let surroundings = self.surroundings(now, &true_velocity, &end.velocity, engine);
         if let Some(vibration) = &mut self.vibration {
-            let [angle, velocity] = vibration.sample(now, end.velocity.norm());
+            let [angle, velocity] = vibration.sample(now, end.velocity.norm(), engine);
             sensed = [sensed[0] + angle, sensed[1] + velocity];
         }
         if let Some(timing) = &mut self.timing {
             sensed = timing.shift(now, sensed);
         }
+        let angle = self.gyro.measure(now, sensed[0], &surroundings);
+        let velocity = self.accel.measure(now, sensed[1], &surroundings);
+        let ([angle, velocity], lost, after_gap) = match &mut self.dropping {
+            Some(dropping) => dropping.pass(now, [angle, velocity]),
+            None => ([angle, velocity], false, false),
+        };
         Sample {
-            angle: self.gyro.measure(now, sensed[0], &surroundings),
-            velocity: self.accel.measure(now, sensed[1], &surroundings),
+            angle,
+            velocity,
             true_angle,
             true_velocity,
             attitude,
             free_fall: self.earth.gravity - 2.0 * self.earth.rate.cross(&end.velocity),
+            lost,
+            after_gap,
         }
     }
 
-    fn surroundings(&self, now: SimTime, velocity: &Vector3<f64>, speed: &Vector3<f64>) -> Surroundings {
+    fn surroundings(
+        &self,
+        now: SimTime,
+        velocity: &Vector3<f64>,
+        speed: &Vector3<f64>,
+        engine: f64,
+    ) -> Surroundings {
         let warmer_k = if self.warm_up_k == 0.0 {
             0.0
         } else {
             self.warm_up_k * (1.0 - libm::exp(-now.as_s() / self.warm_up_time_constant_s))
         };
-        let vibration = self.vibration.as_ref().map_or(0.0, |vibration| vibration.mean_square(speed.norm()));
+        let vibration =
+            self.vibration.as_ref().map_or(0.0, |vibration| vibration.mean_square(speed.norm(), engine));
         Surroundings { force: velocity / SAMPLE_S, vibration_mean_square: vibration, warmer_k }
     }
 }

@@ -64,16 +64,19 @@ pub struct Truth {
     pub velocity_enu_mps: [f64; 3],
     /// Angular velocity of the body relative to the ground, in body axes, rad/s.
     pub body_rate_rps: [f64; 3],
+    /// Speed of the engine over its speed at idle; 0 while it stands. It shakes the car.
+    pub engine_over_idle: f64,
 }
 
 impl Default for Truth {
-    /// Standing at the anchor, facing east.
+    /// Standing at the anchor, facing east, the engine idling.
     fn default() -> Self {
         Truth {
             position_enu_m: [0.0; 3],
             quaternion_wxyz: [1.0, 0.0, 0.0, 0.0],
             velocity_enu_mps: [0.0; 3],
             body_rate_rps: [0.0; 3],
+            engine_over_idle: 1.0,
         }
     }
 }

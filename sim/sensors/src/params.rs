@@ -40,6 +40,8 @@ pub struct ImuParams {
     pub latency_s: f64,
     /// Unsteadiness of the sample instants, s.
     pub jitter_s: f64,
+    /// Share of the samples that are lost on the line to the receiver, which then goes on with the one before.
+    pub dropped_share: f64,
     /// How much warmer than when calibrated the unit gets, K.
     pub warm_up_k: f64,
     /// Time constant of warming up, s.
@@ -50,7 +52,8 @@ pub struct ImuParams {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct VibrationParams {
-    /// Level of the lines and the broadband noise of a recorded idling car; 1 is as recorded.
+    /// Level of the lines and the broadband noise of a recorded idling car; 1 is as recorded. The engine's lines follow
+    /// its speed.
     pub idle: f64,
     /// Acceleration from the road at 10 m/s, per axis, m/s² rms; it grows with the speed. The engine
     /// doubles it for each class of roughness above A.
@@ -156,6 +159,7 @@ impl ImuParams {
             vibration: VibrationParams::default(),
             latency_s: 0.0,
             jitter_s: 0.0,
+            dropped_share: 0.0,
             warm_up_k: 0.0,
             warm_up_time_constant_s: 600.0, // [E]
         }
@@ -244,11 +248,11 @@ impl ImuParams {
                 turn_on_bias_mg: 0.42,        // at most 1.25 [R]; recorded |f| 0.43 mg too large [M]
                 in_run_bias_mg: 0.1,          // [R]
                 in_run_correlation_s: 3600.0, // [E]
-                velocity_random_walk_mps_per_sqrt_h: 0.0588, // 100 µg/√Hz [R]
-                scale_factor_ppm: 33.0,       // [E], as the gyroscopes
-                misalignment_mrad: 0.1,       // [E]
-                quantisation_mps: 2e-8,       // RAWIMUX scale
-                range_g: Some(10.0),          // [E]
+                velocity_random_walk_mps_per_sqrt_h: 0.0242, // recorded below 20 Hz: 0.57 mm/s²/√Hz [M]; sheet 0.0588 [R]
+                scale_factor_ppm: 33.0,                      // [E], as the gyroscopes
+                misalignment_mrad: 0.1,                      // [E]
+                quantisation_mps: 2e-8,                      // RAWIMUX scale
+                range_g: Some(10.0),                         // [E]
                 ..AccelParams::default()
             },
             ..Self::ideal()
@@ -367,6 +371,7 @@ impl ImuParams {
             ("vibration.road_mps2", self.vibration.road_mps2, 100.0, "0 to 100 m/s²"),
             ("latency_s", self.latency_s, 0.005, "0 to 0.005 s"),
             ("jitter_s", self.jitter_s, 0.001, "0 to 0.001 s"),
+            ("dropped_share", self.dropped_share, 0.5, "0 to 0.5"),
             ("warm_up_k", self.warm_up_k, 100.0, "0 to 100 K"),
             ("gyro.bandwidth_order", f64::from(gyro.bandwidth_order), 2.0, "1 or 2"),
             ("accel.bandwidth_order", f64::from(accel.bandwidth_order), 2.0, "1 or 2"),

@@ -194,7 +194,7 @@ fn send_log(request: &LogRequest, output: &ReceiverOutput, time: &GpsTime, out: 
                 Trigger::OnNew => true,
                 Trigger::Once => false,
             };
-            for sample in &output.imu[usize::from(!both)..] {
+            for sample in output.imu[usize::from(!both)..].iter().flatten() {
                 let at = earlier(time, output.measured_at, sample.measured_at);
                 stamped(request.id, &at, long).encode(&rawimux(sample, &at).body(), out);
             }
@@ -392,7 +392,8 @@ fn rawimux(sample: &ImuSample, time: &GpsTime) -> Rawimux {
     let [forward, left, up] = sample.velocity_mps.map(|value| counts(value, RAW_VELOCITY_MPS));
     let [about_forward, about_left, about_up] = sample.angle_rad.map(|value| counts(value, RAW_ANGLE_RAD));
     Rawimux {
-        info: 0,
+        // Bit 0: something was wrong with the IMU.
+        info: u8::from(sample.after_gap),
         imu_type: RAW_IMU_TYPE,
         week: time.week as u16,
         seconds: time.seconds,

@@ -95,7 +95,7 @@ pub struct Receiver {
     last_update: SimTime,
     /// What an event's multipath has pulled the inertial solution by, m.
     pulled: Vector3<f64>,
-    samples: [ImuSample; 2],
+    samples: [Option<ImuSample>; 2],
     velocities: [Vector3<f64>; VELOCITY_AGE_STEPS + 1],
     epoch: Option<GnssSolution>,
     /// A satellite solution that is being computed, and when it is ready.
@@ -189,7 +189,7 @@ impl Receiver {
             params,
             last_update: SimTime::ZERO,
             pulled: Vector3::zeros(),
-            samples: [ImuSample::default(); 2],
+            samples: [None; 2],
             velocities: [Vector3::zeros(); VELOCITY_AGE_STEPS + 1],
             epoch: None,
             computing: None,

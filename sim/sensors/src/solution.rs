@@ -71,8 +71,8 @@ pub struct ReceiverOutput {
     /// Increments of the last 5 ms at the IMU (not at the rear axle), less what the receiver believes
     /// of gravity, Earth rate, Coriolis acceleration and biases. Zero until the INS is aligned.
     pub corrimudatas: Corrimudatas,
-    /// The two raw samples of the IMU that ended 5 ms before and at `measured_at` (RAWIMU).
-    pub imu: [ImuSample; 2],
+    /// The two raw samples of the IMU that ended 5 ms before and at `measured_at` (RAWIMU); `None` for one that was lost.
+    pub imu: [Option<ImuSample>; 2],
     /// What the receiver thinks of the inertial solution.
     pub ins: InsQuality,
     /// The newest satellite-only solution that had been computed by then; 5 Hz, so several outputs

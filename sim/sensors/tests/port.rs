@@ -5,7 +5,7 @@ mod common;
 
 use common::{frame, outputs, parked};
 use skidpad_novatel::*;
-use skidpad_sensors::{ImuParams, Port, Receiver, ReceiverOutput, ReceiverParams};
+use skidpad_sensors::{ImuParams, Port, Receiver, ReceiverOutput, ReceiverParams, Truth, VibrationParams};
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::process::{Command as Process, Stdio};
@@ -367,90 +367,276 @@ fn an_independent_decoder_reads_the_same_values_from_every_log() {
     assert_eq!(kinds.len(), 15, "{kinds:?}");
 }
 
-/// Mean and standard deviation.
-fn spread(values: &[f64]) -> (f64, f64) {
-    let mean = values.iter().sum::<f64>() / values.len() as f64;
-    let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (values.len() - 1) as f64;
-    (mean, variance.sqrt())
+/// What is compared of a parked car, by axes of the vehicle: right, forward, up.
+struct Parked {
+    counts: BTreeMap<&'static str, usize>,
+    /// Distance of the raw samples, s: smallest, mean, largest.
+    spacing_s: [f64; 3],
+    /// Specific force, m/s², and rate, °/s, of the raw samples.
+    forces: [Vec<f64>; 3],
+    rates: [Vec<f64>; 3],
+    /// Least common count of the raw increments of velocity and angle.
+    quanta: [u32; 2],
+    /// Corrected accelerations, m/s², and rates, °/s, once aligned.
+    corrected: [[Vec<f64>; 3]; 2],
+    /// Velocity up and position up of the satellites alone, and the deviation they report, m/s, m, m.
+    satellites: [Vec<f64>; 3],
 }
 
-/// What can be compared between two parked cars: rates in logs per second, noise per axis.
-fn statistics(bytes: &[u8]) -> Vec<(String, f64)> {
-    let items = items(bytes);
-    let mut rows: Vec<(String, f64)> = Vec::new();
-    let mut series: BTreeMap<String, Vec<f64>> = BTreeMap::new();
-    let mut span: BTreeMap<&str, (f64, f64, f64)> = BTreeMap::new();
-    let mut add = |name: &str, value: f64| series.entry(name.to_owned()).or_default().push(value);
-    for item in &items {
-        let Item::Log(log) = item else { continue };
-        let at = log.header.time().to_unix_s();
-        let entry = span.entry(name(item)).or_insert((at, at, 0.0));
-        *entry = (entry.0, at, entry.2 + 1.0);
-        match &log.message {
-            // Zeros until aligned.
-            Message::Corrimudatas(log) if log.velocity_mps != [0.0; 3] => {
-                for (axis, name) in ["right", "forward", "up"].iter().enumerate() {
-                    add(
-                        &format!("CORRIMUDATAS rate about {name}, 1σ deg/s"),
-                        (log.angle_rad[axis] * 200.0).to_degrees(),
-                    );
-                    add(
-                        &format!("CORRIMUDATAS acceleration {name}, 1σ m/s²"),
-                        log.velocity_mps[axis] * 200.0,
-                    );
+impl Parked {
+    fn read(bytes: &[u8]) -> Self {
+        let items = items(bytes);
+        let mut of = Parked {
+            counts: count(&items),
+            spacing_s: [0.0; 3],
+            forces: Default::default(),
+            rates: Default::default(),
+            quanta: [0; 2],
+            corrected: Default::default(),
+            satellites: Default::default(),
+        };
+        let mut times = Vec::new();
+        let gcd = |a: u32, b: i32| {
+            (0..)
+                .try_fold(
+                    (a, b.unsigned_abs()),
+                    |(a, b), _: u32| if b == 0 { Err(a) } else { Ok((b, a % b)) },
+                )
+                .unwrap_err()
+        };
+        for item in &items {
+            let Item::Log(log) = item else { continue };
+            match &log.message {
+                Message::Rawimux(raw) => {
+                    times.push(raw.seconds);
+                    // Gravity tells how the unit is mounted: the recorded one forward, right, down; ours right, forward, up.
+                    let axes = |x: i32, minus_y: i32, z: i32| match raw.accel_z < 0 {
+                        true => [-f64::from(minus_y), f64::from(x), -f64::from(z)],
+                        false => [f64::from(x), -f64::from(minus_y), f64::from(z)],
+                    };
+                    let force = axes(raw.accel_x, raw.accel_minus_y, raw.accel_z);
+                    let rate = axes(raw.gyro_x, raw.gyro_minus_y, raw.gyro_z);
+                    for axis in 0..3 {
+                        of.forces[axis].push(force[axis] * 2e-8 * 200.0);
+                        of.rates[axis].push((rate[axis] * 1e-9 * 200.0).to_degrees());
+                    }
+                    for counts in [raw.accel_x, raw.accel_minus_y, raw.accel_z] {
+                        of.quanta[0] = gcd(of.quanta[0], counts);
+                    }
+                    for counts in [raw.gyro_x, raw.gyro_minus_y, raw.gyro_z] {
+                        of.quanta[1] = gcd(of.quanta[1], counts);
+                    }
                 }
-            }
-            Message::Rawimux(log) => {
-                for (counts, name) in
-                    [(log.gyro_x, "about x"), (log.gyro_minus_y, "about y"), (log.gyro_z, "about z")]
-                {
-                    add(
-                        &format!("RAWIMUSX rate {name}, 1σ deg/s"),
-                        (f64::from(counts) * 1e-9 * 200.0).to_degrees(),
-                    );
+                // Zeros until aligned.
+                Message::Corrimudatas(log) if log.velocity_mps != [0.0; 3] => {
+                    for axis in 0..3 {
+                        of.corrected[0][axis].push(log.velocity_mps[axis] * 200.0);
+                        of.corrected[1][axis].push((log.angle_rad[axis] * 200.0).to_degrees());
+                    }
                 }
-                for (counts, name) in [(log.accel_x, "x"), (log.accel_minus_y, "y"), (log.accel_z, "z")] {
-                    add(&format!("RAWIMUSX acceleration {name}, 1σ m/s²"), f64::from(counts) * 2e-8 * 200.0);
+                Message::Bestvel(log) => of.satellites[0].push(log.up_mps),
+                Message::Bestpos(log) if log.position_type == 16 => {
+                    of.satellites[1].push(log.height_msl_m);
+                    of.satellites[2].push(log.height_std_m.into());
                 }
+                _ => {}
             }
-            Message::Bestvel(log) => add("BESTGNSSVEL up, 1σ m/s", log.up_mps),
-            Message::Bestpos(log) if log.position_type == 16 => {
-                add("BESTGNSSPOS north, 1σ m", log.lat_deg * 111_000.0);
-                add("BESTGNSSPOS up, 1σ m", log.height_msl_m);
-                rows.retain(|(name, _)| name != "BESTGNSSPOS reported σ of height m");
-                rows.push(("BESTGNSSPOS reported σ of height m".into(), log.height_std_m.into()));
-            }
-            _ => {}
+        }
+        let steps: Vec<f64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        let end = |pick: fn(f64, f64) -> f64| steps.iter().copied().reduce(pick).unwrap();
+        of.spacing_s = [end(f64::min), mean(&steps), end(f64::max)];
+        of
+    }
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+fn spread(values: &[f64]) -> f64 {
+    let mean = mean(values);
+    common::rms(values.iter().map(|value| value - mean))
+}
+
+/// The strongest line within half a hertz of `near_hz`: its frequency, Hz, and rms.
+fn line(values: &[f64], near_hz: f64) -> (f64, f64) {
+    let mean = mean(values);
+    let (n, mut best) = (values.len() as f64, (0.0, 0.0));
+    for step in -50..=50 {
+        let hz = near_hz + 0.01 * f64::from(step);
+        let (mut re, mut im) = (0.0, 0.0);
+        for (k, value) in values.iter().enumerate() {
+            let window = 1.0 - libm::cos(std::f64::consts::TAU * k as f64 / n);
+            let (sin, cos) = libm::sincos(std::f64::consts::TAU * hz * k as f64 * 0.005);
+            re += window * (value - mean) * cos;
+            im += window * (value - mean) * sin;
+        }
+        let rms = f64::hypot(re, im) * std::f64::consts::SQRT_2 / n;
+        if rms > best.1 {
+            best = (hz, rms);
         }
     }
-    for (name, (first, last, count)) in span {
-        rows.push((format!("{name} logs/s"), (count - 1.0) / (last - first)));
-    }
-    rows.extend(series.into_iter().map(|(name, values)| (name, spread(&values).1)));
-    rows
+    best
+}
+
+/// A line of the table, which must lie within these factors of the recording.
+fn row(name: &str, theirs: f64, ours: f64, within: [f64; 2]) {
+    let ratio = ours / theirs;
+    println!("{name:42} {theirs:12.6} {ours:12.6} {ratio:7.2}   {:.3} to {:.3}", within[0], within[1]);
+    assert!((within[0]..=within[1]).contains(&ratio), "{name}: {ours} against {theirs}");
 }
 
 #[test]
 fn a_parked_car_sounds_like_the_recording_of_the_real_one() {
     let Some(folder) = skidpad_test_support::reference_data() else { return };
-    let recording = statistics(&std::fs::read(folder.join("gnss/novatel.bin")).unwrap());
-    // Logs as the recorded receiver had them configured; satellites alone, without corrections, as there.
+    let theirs = Parked::read(&std::fs::read(folder.join("gnss/novatel.bin")).unwrap());
+    // As recorded: logs, IMU, idle vibration, satellites without corrections, and how the car stands (azimuth 105.14°,
+    // nose 1.76° up, left side 0.24° down).
     let mut port = Port::silent();
     port.receive(
         b"LOG RAWIMUSXB ONNEW\r\nLOG INSPVASB ONTIME 0.1\r\nLOG CORRIMUDATASB ONTIME 0.1\r\nLOG INSCOVSB ONTIME 1\r\n\
           LOG BESTGNSSPOSB ONTIME 1\r\nLOG BESTGNSSVELB ONTIME 1\r\n",
         &mut Vec::new(),
     );
-    let outputs = parked_outputs(ReceiverParams::single(), 90);
-    let ours: BTreeMap<String, f64> = statistics(&wire(&mut port, &outputs[1000..])).into_iter().collect();
-    println!("{:45} {:>12} {:>12} {:>8}", "parked car", "recording", "Skidpad", "ratio");
-    for (name, theirs) in &recording {
-        let ours = ours.get(name).copied().unwrap_or(f64::NAN);
-        println!("{name:45} {theirs:12.5} {ours:12.5} {:8.2}", ours / theirs);
-        if name.ends_with("logs/s") {
-            assert!((ours / theirs - 1.0).abs() < 0.01, "{name}: {ours} against {theirs}");
-        } else {
-            assert!(ours.is_finite() && ours > 0.0, "{name}");
+    let vibration = VibrationParams { idle: 1.0, road_mps2: 0.0 };
+    let imu = ImuParams { vibration, ..ImuParams::isa_100c() };
+    let stands = Truth {
+        quaternion_wxyz: common::quaternion(
+            -15.14f64.to_radians(),
+            -1.758f64.to_radians(),
+            -0.238f64.to_radians(),
+        ),
+        ..parked()
+    };
+    let mut receiver = Receiver::new(ReceiverParams::single(), imu, &frame(), EPOCH_UNIX_S, 3).unwrap();
+    let outputs: Vec<ReceiverOutput> =
+        outputs(&mut receiver, |_| stands, 5, 0, 85_000).into_iter().map(|(_, output)| output).collect();
+    let ours = Parked::read(&wire(&mut port, &outputs[400..8400]));
+
+    println!("{:42} {:>12} {:>12} {:>7}   accepted", "80 s of a parked car", "recording", "Skidpad", "ratio");
+    assert!(theirs.counts.keys().eq(ours.counts.keys()));
+    for (name, count) in &theirs.counts {
+        row(&format!("{name}, logs"), *count as f64, ours.counts[name] as f64, [0.98, 1.02]);
+    }
+    for (name, k) in [("smallest", 0), ("mean", 1), ("largest", 2)] {
+        row(&format!("RAWIMUSX, {name} distance, s"), theirs.spacing_s[k], ours.spacing_s[k], [0.999, 1.001]);
+    }
+    for (name, k) in [("velocity", 0), ("angle", 1)] {
+        row(
+            &format!("RAWIMUSX, common counts of {name}"),
+            theirs.quanta[k].into(),
+            ours.quanta[k].into(),
+            [1.0, 1.0],
+        );
+    }
+    let norm = |axes: &[Vec<f64>; 3]| axes.iter().map(|axis| mean(axis).powi(2)).sum::<f64>().sqrt();
+    row("Earth rate, deg/h", norm(&theirs.rates) * 3600.0, norm(&ours.rates) * 3600.0, [0.97, 1.03]);
+    row("gravity, m/s2", norm(&theirs.forces), norm(&ours.forces), [0.999, 1.001]);
+    for (axis, name) in ["right", "forward", "up"].iter().enumerate() {
+        let (a, b) = (&theirs, &ours);
+        row(&format!("force {name}, mean m/s2"), mean(&a.forces[axis]), mean(&b.forces[axis]), [0.75, 1.25]);
+        row(&format!("force {name}, 1σ m/s2"), spread(&a.forces[axis]), spread(&b.forces[axis]), [0.7, 1.4]);
+        row(
+            &format!("rate about {name}, mean deg/h"),
+            mean(&a.rates[axis]) * 3600.0,
+            mean(&b.rates[axis]) * 3600.0,
+            [0.75, 1.25],
+        );
+        row(
+            &format!("rate about {name}, 1σ deg/s"),
+            spread(&a.rates[axis]),
+            spread(&b.rates[axis]),
+            [0.7, 1.4],
+        );
+        let allan = |values: &[f64]| common::allan(values, 200) * 60.0;
+        row(
+            &format!("Allan at 1 s about {name}, deg/sqrt h"),
+            allan(&a.rates[axis]),
+            allan(&b.rates[axis]),
+            [0.5, 2.0],
+        );
+        for (corrected, name, unit) in [
+            (0, format!("corrected force {name}"), "m/s2"),
+            (1, format!("corrected rate about {name}"), "deg/s"),
+        ] {
+            row(
+                &format!("{name}, 1σ {unit}"),
+                spread(&a.corrected[corrected][axis]),
+                spread(&b.corrected[corrected][axis]),
+                [0.7, 1.4],
+            );
         }
     }
+    for (hz, name, axis) in [
+        (2.9, "rate", 1),
+        (10.0, "force", 2),
+        (10.0, "rate", 1),
+        (67.4, "force", 2),
+        (92.6, "force", 1),
+        (92.6, "rate", 0),
+        (97.0, "force", 1),
+        (97.0, "rate", 0),
+    ] {
+        let of = |parked: &Parked| {
+            line(if name == "force" { &parked.forces[axis] } else { &parked.rates[axis] }, hz)
+        };
+        let ((their_hz, their_rms), (our_hz, our_rms)) = (of(&theirs), of(&ours));
+        let along = ["right", "forward", "up"][axis];
+        row(&format!("line of {name} {along}, Hz"), their_hz, our_hz, [0.998, 1.002]);
+        // The body on its springs is no line: the same rms is spread over some tenths of a hertz.
+        let within = if hz < 5.0 { [0.4, 2.5] } else { [0.6, 1.6] };
+        row(&format!("line of {name} {along} at {hz} Hz, rms"), their_rms, our_rms, within);
+    }
+    row(
+        "velocity up by satellites, 1σ m/s",
+        spread(&theirs.satellites[0]),
+        spread(&ours.satellites[0]),
+        [0.3, 3.0],
+    );
+    row(
+        "height by satellites, 1σ m in 80 s",
+        spread(&theirs.satellites[1]),
+        spread(&ours.satellites[1]),
+        [0.3, 3.0],
+    );
+    row(
+        "height by satellites, reported σ m",
+        mean(&theirs.satellites[2]),
+        mean(&ours.satellites[2]),
+        [0.4, 2.5],
+    );
+}
+
+#[test]
+fn samples_lost_between_imu_and_receiver_upset_no_pair() {
+    let lossy = ImuParams { dropped_share: 0.05, ..ImuParams::datasheet() };
+    let mut receiver = Receiver::new(ReceiverParams::rtk_fixed(), lossy, &frame(), EPOCH_UNIX_S, 3).unwrap();
+    let outputs: Vec<ReceiverOutput> =
+        outputs(&mut receiver, |_| parked(), 5, 0, 61_000).into_iter().map(|(_, output)| output).collect();
+    let mut port = Port::apollo();
+    port.receive(b"LOG RAWIMUSXB ONNEW\r\n", &mut Vec::new());
+    let items = items(&wire(&mut port, &outputs[..6000]));
+    let counts = count(&items);
+    assert_eq!((counts["INSPVAS"], counts["CORRIMUDATAS"]), (6000, 6000));
+    assert!((11_250..11_550).contains(&counts["RAWIMUSX"]), "5 % of 12000 are lost: {counts:?}");
+    let (mut before, mut errors, mut gaps) = (None, 0, 0);
+    for item in &items {
+        let Item::Log(log) = item else { continue };
+        match &log.message {
+            Message::Inspvas(log) => {
+                assert_eq!(log.status, InsStatus::Good.wire());
+                before = Some((log.week, log.seconds.to_bits()));
+            }
+            Message::Corrimudatas(log) => assert_eq!(before, Some((log.week, log.seconds.to_bits()))),
+            Message::Rawimux(log) => errors += u32::from(log.info & 1),
+            _ => {}
+        }
+    }
+    let raw = |item: &Item| match item {
+        Item::Log(Log { message: Message::Rawimux(log), .. }) => Some(log.seconds),
+        _ => None,
+    };
+    let stamps: Vec<f64> = items.iter().filter_map(raw).collect();
+    gaps += stamps.windows(2).filter(|pair| pair[1] - pair[0] > 0.0075).count() as u32;
+    assert!(errors.abs_diff(gaps) <= 1 && gaps > 400, "{errors} flags, {gaps} gaps");
 }

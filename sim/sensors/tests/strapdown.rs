@@ -201,6 +201,7 @@ impl Drive {
             quaternion_wxyz: self.state.attitude.0,
             velocity_enu_mps: at.velocity_mps.into(),
             body_rate_rps: self.state.rate_rps.into(),
+            ..Truth::default()
         }
     }
 

@@ -37,6 +37,7 @@ pub fn circle(t: f64, radius: f64, speed: f64) -> Truth {
         quaternion_wxyz: quaternion(yaw, 0.0, 0.0),
         velocity_enu_mps: [speed * libm::cos(yaw), speed * libm::sin(yaw), 0.0],
         body_rate_rps: [0.0, 0.0, rate],
+        ..parked()
     }
 }
 
@@ -65,6 +66,7 @@ pub fn lively(t: f64) -> Truth {
             pitch_rate * cr + yaw_rate * sr * cp,
             -pitch_rate * sr + yaw_rate * cr * cp,
         ],
+        ..parked()
     }
 }
 
