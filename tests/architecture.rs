@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// Rooms by floor. A room may use rooms on lower floors only.
 const FLOORS: &[&[&str]] = &[
     &["kernel", "geo"],
-    &["msgs", "can", "novatel", "world"],
+    &["msgs", "can", "novatel", "ros1", "world"],
     &["vehicle"],
     &["bywire", "sensors", "score", "stack", "manoeuvre"],
     &["scenario"],
