@@ -129,7 +129,7 @@ pub fn run(args: &Args) -> Result<Status, Failure> {
         wait_s: args.wait,
     };
     outside.check(&mut scenarios, &args.external)?;
-    let options = RunOptions { seed: args.seed };
+    let options = RunOptions { seed: args.seed, ..RunOptions::default() };
     let jobs = args.jobs.map_or_else(cores, NonZeroUsize::get);
     set_up(&scenarios, &options, jobs)?;
     let suite = Suite {

@@ -142,6 +142,7 @@ fn carries_peers(name: &LinkName) -> bool {
 pub fn sentences(met: &LinksReport) -> Vec<String> {
     let mut sentences: Vec<String> = met.can.iter().flat_map(|link| link.sentences()).collect();
     sentences.extend(met.receiver.iter().flat_map(|link| link.sentences()));
+    sentences.extend(met.topics.iter().flat_map(|link| link.sentences.iter().cloned()));
     if let Some(pace) = met.pace.filter(|pace| pace.given_up_s > 0.0) {
         sentences.push(format!(
             "the machine was too slow for real time: {:.3} s of it were given up, {} ticks began late",
@@ -174,6 +175,11 @@ pub fn result(met: &LinksReport) -> OutsideResult {
                 name: link.name.clone(),
                 counts: link.named().to_vec(),
                 error: None,
+            }))
+            .chain(met.topics.iter().map(|link| LinkResult {
+                name: link.name.clone(),
+                counts: link.counts.clone(),
+                error: link.error.clone(),
             }))
             .collect(),
     }

@@ -136,7 +136,7 @@ impl Suite<'_> {
         let (ran, met) = match self.outside.open(scenario, stop)? {
             Some(mut links) => {
                 let ran = simulation.run_outside(&mut links, on_sample, stop);
-                (ran, Some(links.finish()))
+                (ran, Some(links.finish(None)))
             }
             None => (simulation.run(on_sample, stop), None),
         };

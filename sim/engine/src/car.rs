@@ -112,6 +112,11 @@ impl Car {
         self.bywire.receive(now, frame);
     }
 
+    /// As [`Car::step`], but the vehicle stands still in its state: units and driver go on.
+    pub(crate) fn stand(&mut self, now: SimTime, driver: &DriverInput) {
+        self.demand = self.bywire.update(now, &self.plant, driver);
+    }
+
     /// To the instant `now`, one step after the last.
     pub(crate) fn step(&mut self, now: SimTime, driver: &DriverInput) -> Option<Collision> {
         self.demand = self.bywire.update(now, &self.plant, driver);

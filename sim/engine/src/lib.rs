@@ -12,6 +12,11 @@
 //! 6. the seats whose timers are due run on the messages that have arrived;
 //! 7. the score and the recorders observe, every 10 ms.
 //!
+//! A seat of the stack may be outside ([`RunOptions::external`]): its messages then come through [`Outside::messages_in`],
+//! and what it reads goes out through [`Outside::message_out`]. The world then waits for it: until the car is in
+//! auto the vehicle stands in its start state while bus, sensors and seats run, the operator presses RESET and
+//! START as Apollo's HMI does, and the scenario's time is zero when the car is in auto.
+//!
 //! ```no_run
 //! use skidpad_engine::{RunOptions, Simulation};
 //! use skidpad_scenario::Library;
@@ -27,15 +32,21 @@
 
 mod car;
 mod explain;
+mod message;
 mod observer;
 mod operator;
 mod outside;
 mod replay;
+mod seats;
 mod simulation;
 mod stack;
 mod trace;
+mod watch;
 
+pub use message::{MessageError, TopicMessage};
 pub use observer::RunEvent;
 pub use outside::{Outside, Sender};
-pub use simulation::{EPOCH_UNIX_S, Outcome, RunOptions, SetupError, Simulation, Stage, TICK};
+pub use seats::{SeatId, Seats};
+pub use simulation::{EPOCH_UNIX_S, Outcome, RunOptions, SetupError, Simulation, Stage, TICK, Waiting};
 pub use trace::TraceSample;
+pub use watch::{CommandAge, ExternalReport, SeatReport};

@@ -10,11 +10,12 @@ use skidpad_msgs::apollo::canbus::chassis::DrivingMode;
 use skidpad_msgs::apollo::planning::AdcTrajectory;
 use skidpad_score::{BelievedPose, Command, Errors, Reference, Sample, Scorer, TrueState};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Something that happened in a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunEvent {
-    /// When, s since the start of the run.
+    /// When, s since the scenario's time began; negative while the run waited for its stack.
     pub time_s: f64,
     /// Its name, as in `[pass] events`.
     pub name: String,
@@ -24,6 +25,8 @@ pub struct RunEvent {
 
 pub(crate) struct Observer {
     epoch_unix_s: f64,
+    /// When the scenario's time began; absent while the run waits for its stack.
+    zero: Option<SimTime>,
     frame: MapFrame,
     reference: Option<Arc<Reference>>,
     scorer: Scorer,
@@ -42,6 +45,7 @@ impl Observer {
         let wanted_near_m = reference.as_ref().map_or(0.0, |reference| reference.start_station_m());
         Observer {
             epoch_unix_s,
+            zero: None,
             frame,
             scorer: Scorer::new(reference.clone()),
             reference,
@@ -53,10 +57,34 @@ impl Observer {
         }
     }
 
+    /// The scenario's time begins.
+    pub(crate) fn begin(&mut self, now: SimTime) {
+        self.zero = Some(now);
+        self.events.iter_mut().for_each(|event| event.time_s -= now.as_s());
+    }
+
+    /// When the scenario's time began, if it has.
+    pub(crate) fn zero(&self) -> Option<SimTime> {
+        self.zero
+    }
+
+    /// The instant as the scenario counts it; zero before its beginning.
+    pub(crate) fn scenario_s(&self, now: SimTime) -> f64 {
+        let since = self.zero.filter(|zero| *zero <= now).map_or(Duration::ZERO, |zero| now.since(zero));
+        (SimTime::ZERO + since).as_s()
+    }
+
     /// Something happened.
     pub(crate) fn event(&mut self, now: SimTime, name: impl Into<String>, detail: impl Into<String>) {
-        let event = RunEvent { time_s: now.as_s(), name: name.into(), detail: detail.into() };
-        self.scorer.event(event.time_s, &event.name);
+        let time_s = match self.zero {
+            Some(zero) if now < zero => now.as_s() - zero.as_s(),
+            Some(_) => self.scenario_s(now),
+            None => now.as_s(),
+        };
+        let event = RunEvent { time_s, name: name.into(), detail: detail.into() };
+        if self.zero.is_some_and(|zero| zero <= now) {
+            self.scorer.event(event.time_s, &event.name);
+        }
         self.events.push(event);
     }
 
@@ -77,7 +105,7 @@ impl Observer {
             steering_pct: command.steering_target(),
         });
         let sample = Sample {
-            time_s: now.as_s(),
+            time_s: self.scenario_s(now),
             engaged: stack.driving_mode() == DrivingMode::CompleteAutoDrive,
             truth,
             believed: self.believed(stack),
@@ -103,7 +131,9 @@ impl Observer {
         let grid = self.frame.enu_to_utm(position_m);
         let turn = self.frame.world_to_grid_heading_rad(position_m) - grid.convergence_rad;
         Some(BelievedPose {
-            measured_at_s: stack.seen().pose_measured_unix_s - self.epoch_unix_s,
+            measured_at_s: stack.seen().pose_measured_unix_s
+                - self.epoch_unix_s
+                - self.zero.map_or(0.0, SimTime::as_s),
             position_m,
             heading_rad: wrap_angle(pose.heading() - turn),
         })

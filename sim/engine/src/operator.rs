@@ -1,4 +1,8 @@
 //! The person in the car who engages the stack: foot on the brake, RESET, START.
+//!
+//! With seats of the stack outside the operator is patient, since processes start slowly and in any order: RESET is
+//! pressed until control has passed it on and the car is in manual, START until it is in auto, and after five of
+//! them all begins anew.
 
 use skidpad_kernel::SimTime;
 use skidpad_msgs::apollo::canbus::chassis::DrivingMode;
@@ -42,13 +46,53 @@ pub(crate) struct Operator {
     pose: bool,
     chassis: bool,
     trajectory: bool,
+    /// What the patient one sees of the stack outside.
+    patience: Option<Patience>,
+}
+
+/// What the operator knows of a stack outside.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Patience {
+    /// Every external seat speaks.
+    pub(crate) all_speak: bool,
+    /// Control has passed the last RESET on, or is inside.
+    pub(crate) reset_passed_on: bool,
 }
 
 impl Operator {
     /// One who engages the stack (`engage`) or never touches it; with planning in place, only once it plans.
     pub(crate) fn new(engage: bool, needs_trajectory: bool) -> Self {
         let phase = if engage { Phase::Watching { ready_since: None } } else { Phase::Away };
-        Operator { phase, needs_trajectory, pose: false, chassis: false, trajectory: false }
+        Operator { phase, needs_trajectory, pose: false, chassis: false, trajectory: false, patience: None }
+    }
+
+    /// Becomes patient, or learns the news of the stack outside.
+    pub(crate) fn is_told(&mut self, news: Patience) {
+        self.patience = Some(news);
+    }
+
+    /// What the operator has come to, for who wonders why nothing moves.
+    pub(crate) fn words(&self) -> &'static str {
+        match self.phase {
+            Phase::Away => "nobody presses START",
+            Phase::Watching { .. } if !self.pose => "no pose has come to the operator",
+            Phase::Watching { .. } if !self.chassis => "no chassis has come to the operator",
+            Phase::Watching { .. } if self.needs_trajectory && !self.trajectory => {
+                "no trajectory has come to the operator"
+            }
+            Phase::Watching { .. } => "the operator is about to press RESET",
+            Phase::Reset { .. } if self.patience.is_some_and(|news| !news.reset_passed_on) => {
+                "the operator presses RESET on /apollo/control/pad, and no command carries it on in its pad_msg"
+            }
+            Phase::Reset { .. } => {
+                "the operator has pressed RESET, and the chassis does not show COMPLETE_MANUAL"
+            }
+            Phase::Released { .. } | Phase::Started { .. } => {
+                "the operator has pressed START, and the car does not go into auto"
+            }
+            Phase::Engaged => "the stack drives",
+            Phase::GaveUp => "START did not work",
+        }
     }
 
     pub(crate) fn sees_pose(&mut self) {
@@ -78,7 +122,9 @@ impl Operator {
         let (next, action) = match self.phase {
             Phase::Away | Phase::Engaged | Phase::GaveUp => return None,
             Phase::Watching { ready_since } => {
-                let ready = self.pose && self.chassis && (self.trajectory || !self.needs_trajectory);
+                let all_speak = self.patience.is_none_or(|news| news.all_speak);
+                let ready =
+                    all_speak && self.pose && self.chassis && (self.trajectory || !self.needs_trajectory);
                 match ready_since {
                     None if ready => (Phase::Watching { ready_since: Some(now) }, None),
                     Some(since) if now >= since + SETTLE => {
@@ -87,13 +133,24 @@ impl Operator {
                     _ => return None,
                 }
             }
+            Phase::Reset { at } if self.patience.is_some_and(|news| !is_reset(news, mode)) => {
+                if now < at + RETRY {
+                    return None;
+                }
+                (Phase::Reset { at: now }, Some(DrivingAction::Reset))
+            }
             Phase::Reset { at } if now >= at + AFTER_RESET => (Phase::Released { at: now }, None),
             Phase::Released { at } if now >= at + AFTER_RELEASE => {
                 (Phase::Started { at: now, tries: 1 }, Some(DrivingAction::Start))
             }
             Phase::Started { .. } if mode == DrivingMode::CompleteAutoDrive => (Phase::Engaged, None),
+            Phase::Started { .. } if self.patience.is_some() && mode == DrivingMode::EmergencyMode => {
+                (Phase::Watching { ready_since: None }, None)
+            }
             Phase::Started { at, tries } if now >= at + RETRY => {
-                if tries < TRIES {
+                if tries == TRIES && self.patience.is_some() {
+                    (Phase::Watching { ready_since: None }, None)
+                } else if tries < TRIES {
                     (Phase::Started { at: now, tries: tries + 1 }, Some(DrivingAction::Start))
                 } else {
                     (Phase::GaveUp, None)
@@ -104,6 +161,11 @@ impl Operator {
         self.phase = next;
         action
     }
+}
+
+/// RESET has worked: the emergency stop of control is cleared and the car is in manual.
+fn is_reset(news: Patience, mode: DrivingMode) -> bool {
+    news.reset_passed_on && mode == DrivingMode::CompleteManual
 }
 
 #[cfg(test)]
@@ -161,5 +223,46 @@ mod tests {
         operator.sees_chassis();
         assert_eq!(presses(&mut operator, |_| DrivingMode::CompleteManual, 5000), []);
         assert!(!operator.foot_on_brake());
+    }
+
+    #[test]
+    fn a_patient_operator_resets_until_control_passes_it_on_and_starts_until_the_car_is_in_auto() {
+        let mut operator = ready();
+        operator.is_told(Patience::default());
+        assert_eq!(
+            presses(&mut operator, |_| DrivingMode::CompleteManual, 1000),
+            [],
+            "the stack is not there"
+        );
+        operator.is_told(Patience { all_speak: true, reset_passed_on: false });
+        let manual = |_| DrivingMode::CompleteManual;
+        let pressed = presses(&mut operator, manual, 1200);
+        assert_eq!(pressed, [100, 600, 1100].map(|ms| (ms, DrivingAction::Reset)));
+        assert!(operator.words().contains("pad_msg"), "{}", operator.words());
+        operator.is_told(Patience { all_speak: true, reset_passed_on: true });
+        let pressed: Vec<_> = (1200..9000)
+            .filter_map(|ms| {
+                // The third round of START works.
+                let mode =
+                    if ms > 7500 { DrivingMode::CompleteAutoDrive } else { DrivingMode::CompleteManual };
+                operator.act(SimTime::from_ms(ms), mode)
+            })
+            .collect();
+        let starts = pressed.iter().filter(|action| **action == DrivingAction::Start).count();
+        let resets = pressed.len() - starts;
+        assert_eq!((starts, resets), (12, 2), "five, five, two; a RESET before each new round");
+        assert_eq!(operator.phase, Phase::Engaged);
+    }
+
+    #[test]
+    fn a_patient_operator_begins_anew_after_an_emergency() {
+        let mut operator = ready();
+        operator.is_told(Patience { all_speak: true, reset_passed_on: true });
+        let mode = |ms| {
+            if (600..800).contains(&ms) { DrivingMode::EmergencyMode } else { DrivingMode::CompleteManual }
+        };
+        let pressed = presses(&mut operator, mode, 1000);
+        use DrivingAction::{Reset, Start};
+        assert_eq!(pressed, [(100, Reset), (200, Start), (701, Reset), (840, Start)]);
     }
 }

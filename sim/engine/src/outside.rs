@@ -1,5 +1,6 @@
 //! The door to the outside: who takes part in the ticks from there.
 
+use crate::message::TopicMessage;
 use skidpad_can::{Frame, NodeId};
 use skidpad_kernel::SimTime;
 use skidpad_sensors::ReceiverOutput;
@@ -30,6 +31,24 @@ pub trait Outside {
     /// port of its own for `output`.
     fn receiver_out(&mut self, now: SimTime, output: &ReceiverOutput, bytes: &[u8]) {
         let _ = (now, output, bytes);
+    }
+
+    /// Whether anybody out there reads topics: only then is [`Outside::message_out`] called.
+    fn listens(&self) -> bool {
+        false
+    }
+
+    /// Something inside (an embedded seat, the operator) publishes `message` at `now`, in the order in which it is
+    /// sent. What comes from outside is not given back.
+    fn message_out(&mut self, now: SimTime, message: &TopicMessage) {
+        let _ = (now, message);
+    }
+
+    /// Messages that have arrived from outside: each is given to `deliver`, reaches the seats that read its topic in
+    /// this tick, and is answered at the earliest by what they send in it. A message of a seat that is filled inside is
+    /// ignored and counted; pad and monitor messages are anybody's.
+    fn messages_in(&mut self, now: SimTime, deliver: &mut dyn FnMut(TopicMessage)) {
+        let _ = (now, deliver);
     }
 }
 

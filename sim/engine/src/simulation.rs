@@ -4,16 +4,16 @@ use crate::observer::{Observer, RunEvent};
 use crate::operator::Operator;
 use crate::outside::{FIRST_UNIT, Outside, Sender};
 use crate::replay::recording_of;
-use crate::stack::{CanbusSeat, Stack};
+use crate::seats::{SeatId, Seats};
+use crate::stack::{Stack, StackParts};
 use crate::trace::TraceSample;
+use crate::watch::ExternalReport;
 use skidpad_bywire::{EventKind, Mode, Subsystem, Unit};
 use skidpad_can::{Babble, Bus, Frame, FrameEffect, FrameFault, NodeId};
 use skidpad_kernel::{NoiseStream, Periodic, SimTime};
 use skidpad_msgs::apollo::canbus::chassis::DrivingMode;
 use skidpad_msgs::apollo::control::DrivingAction;
-use skidpad_scenario::{
-    Action, Fault, FaultEffect, FaultPlace, LoadedScenario, Pad, Schedule, Seat, SensorsFlaw,
-};
+use skidpad_scenario::{Action, Fault, FaultEffect, FaultPlace, LoadedScenario, Pad, Schedule, SensorsFlaw};
 use skidpad_score::{Metrics, Verdict, verdict};
 use skidpad_sensors::{ImuParams, Port, Receiver, ReceiverParams};
 use skidpad_stack::canbus::{Canbus, CanbusConf};
@@ -23,8 +23,8 @@ use std::time::Duration;
 
 /// One tick.
 pub const TICK: Duration = Duration::from_millis(1);
-/// Unix time of the start of every run, s: 14 July 2017, 02:40 UTC. A constant, so that stamps in messages
-/// are the same in every run.
+/// Unix time of the start of a run that is not told otherwise, s: 14 July 2017, 02:40 UTC. A constant, so that stamps
+/// in messages are the same in every run.
 pub const EPOCH_UNIX_S: f64 = 1_500_000_000.0;
 
 /// Time between two samples of score and trace.
@@ -38,10 +38,21 @@ const HELD_BELOW_MPS: f64 = 0.5;
 const COMPUTER: NodeId = Sender::Computer.node();
 
 /// What a caller may change about a run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RunOptions {
     /// Replaces the seed of the scenario.
     pub seed: Option<u64>,
+    /// Seats that are filled from outside, besides those that the scenario gives away.
+    pub external: Seats,
+    /// Unix time of the first tick, s. A stack that lives on a clock gets the time of that clock here: stamps in
+    /// messages and GPS time of the receiver count from it.
+    pub epoch_unix_s: f64,
+}
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        RunOptions { seed: None, external: Seats::NONE, epoch_unix_s: EPOCH_UNIX_S }
+    }
 }
 
 /// A scenario that cannot run: what is wrong with it.
@@ -71,6 +82,19 @@ pub struct Outcome {
     pub seed: u64,
     /// What a reader of the score should know, one sentence each.
     pub explanations: Vec<String>,
+    /// What the seats outside did; absent if there were none.
+    pub external: Option<ExternalReport>,
+    /// Why the run ended early, if the stack outside never took over or died: the score then tells nothing of it.
+    pub lost: Option<String>,
+}
+
+/// What a run waits for, whose stack is outside and does not drive yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// External seats that have not been heard for a second.
+    pub silent: Seats,
+    /// What the operator has come to.
+    pub operator: &'static str,
 }
 
 /// A part of a tick, in the order of the tick.
@@ -95,7 +119,7 @@ pub struct Simulation {
     scenario: LoadedScenario,
     seed: u64,
     now: SimTime,
-    end: SimTime,
+    duration: Duration,
     schedule: Schedule,
     driver: Driver,
     /// The driver holds the standing car until the stack takes over.
@@ -112,8 +136,9 @@ pub struct Simulation {
     /// What the port sends in one tick; kept for its memory.
     receiver_bytes: Vec<u8>,
     stack: Stack,
-    /// A canbus outside commands the by-wire units, not the stack's own.
-    external_canbus: bool,
+    external: Seats,
+    epoch_unix_s: f64,
+    engages: bool,
     observer: Observer,
     sampling: Periodic,
     estop: bool,
@@ -145,24 +170,23 @@ impl Simulation {
             .map(|recording| Planning::new(recording, PlanningConf::default()))
             .transpose()
             .map_err(|error| fail(error.to_string()))?;
-        // A canbus outside has a dashboard of its own.
-        let external_canbus = spec.stack.canbus == Seat::External;
-        let operator = Operator::new(spec.operator.engage && !external_canbus, planning.is_some());
-        let canbus = if external_canbus {
-            CanbusSeat::External
-        } else {
-            let canbus = Canbus::for_car(CanbusConf::default(), &scenario.vehicle.dbc);
-            CanbusSeat::Embedded(Box::new(canbus.map_err(|error| fail(error.to_string()))?))
-        };
-        let stack = Stack::new(
-            EPOCH_UNIX_S,
-            scenario.frame.utm,
+        let external = options.external.union(Seats::external_in(&spec.stack));
+        let external_canbus = external.contains(SeatId::Canbus);
+        let plans = planning.is_some() || external.contains(SeatId::Planning);
+        let canbus = (!external_canbus)
+            .then(|| Canbus::for_car(CanbusConf::default(), &scenario.vehicle.dbc))
+            .transpose()
+            .map_err(|error| fail(error.to_string()))?;
+        let stack = Stack::new(StackParts {
+            epoch_unix_s: options.epoch_unix_s,
+            external,
+            zone: scenario.frame.utm,
             planning,
-            scenario.control.as_ref().clone(),
-            scenario.calibration.as_ref().clone(),
-            operator,
+            control: scenario.control.as_ref().clone(),
+            calibration: scenario.calibration.as_ref().clone(),
+            operator: Operator::new(spec.operator.engage, plans),
             canbus,
-        );
+        });
 
         let holds_car = spec.operator.engage && scenario.start.speed_mps.abs() < HELD_BELOW_MPS;
         let driver = Driver::default();
@@ -171,12 +195,12 @@ impl Simulation {
         let car = Car::new(scenario, seed, gear, &driver.input(SimTime::ZERO, foot_pct)).map_err(&fail)?;
 
         let (receiver, imu) = sensor_params(scenario).map_err(&fail)?;
-        let receiver = Receiver::new(receiver, imu, &scenario.frame.enu, EPOCH_UNIX_S, seed)
+        let receiver = Receiver::new(receiver, imu, &scenario.frame.enu, options.epoch_unix_s, seed)
             .map_err(|error| fail(error.to_string()))?;
         Ok(Simulation {
             seed,
             now: SimTime::ZERO,
-            end: SimTime::from_s(spec.duration_s),
+            duration: SimTime::from_s(spec.duration_s).since(SimTime::ZERO),
             schedule: Schedule::new(&scenario.events),
             driver,
             holds_car,
@@ -189,8 +213,10 @@ impl Simulation {
             receiver_port: Port::apollo(),
             receiver_bytes: Vec::new(),
             stack,
-            external_canbus,
-            observer: Observer::new(EPOCH_UNIX_S, scenario.frame, scenario.reference.clone()),
+            external,
+            epoch_unix_s: options.epoch_unix_s,
+            engages: spec.operator.engage,
+            observer: Observer::new(options.epoch_unix_s, scenario.frame, scenario.reference.clone()),
             sampling: Periodic::new(SAMPLE_PERIOD, Duration::ZERO),
             estop: false,
             explanations: explanation.into_iter().collect(),
@@ -213,9 +239,24 @@ impl Simulation {
         &self.car.demand
     }
 
-    /// True once the last tick has been taken.
+    /// True once the last tick has been taken, or the stack outside has died.
     pub fn is_finished(&self) -> bool {
-        self.now > self.end
+        let over = self.observer.zero().is_some_and(|zero| self.now > zero + self.duration);
+        over || self.lost().is_some()
+    }
+
+    /// What the run waits for while the scenario's time has not begun; `None` once it has.
+    pub fn waiting(&self) -> Option<Waiting> {
+        if self.observer.zero().is_some() {
+            return None;
+        }
+        let (silent, operator) = self.stack.waiting(self.now);
+        Some(Waiting { silent, operator })
+    }
+
+    /// Why the stack outside is taken for dead, if it is.
+    pub fn lost(&self) -> Option<&str> {
+        self.stack.lost()
     }
 
     /// Takes one tick; the sample of this instant if one was due.
@@ -240,8 +281,13 @@ impl Simulation {
     ) -> Option<TraceSample> {
         let now = self.now;
         outside.tick(now);
+        if now == SimTime::ZERO && !self.waits_for_stack(outside) {
+            self.begin(now);
+        }
         begins(Stage::FramesIn);
-        self.act(now);
+        if self.observer.zero().is_some() {
+            self.act(now);
+        }
         let bus = &mut self.bus;
         outside.frames_in(now, &mut |peer, frame| bus.send(now, Sender::Outside(peer).node(), frame));
         self.deliver_frames(now, outside);
@@ -252,12 +298,42 @@ impl Simulation {
         begins(Stage::FramesOut);
         self.report_frames(now);
         begins(Stage::Stack);
-        self.run_seats(now);
+        self.run_seats(now, outside);
         begins(Stage::Score);
-        self.observer.hash(&self.car);
-        let sample = self.sampling.due(now).then(|| self.observer.sample(now, &self.car, &self.stack));
+        let mut sample = None;
+        if self.observer.zero().is_some() {
+            self.observer.hash(&self.car);
+            if self.sampling.due(now) {
+                if self.external.contains(SeatId::Control) {
+                    self.stack.look_at_command(now);
+                }
+                sample = Some(self.observer.sample(now, &self.car, &self.stack));
+            }
+        }
         self.now += TICK;
         sample
+    }
+
+    /// Whether the scenario's time begins only with the stack in the car: with any seat on topics. A canbus that is
+    /// known on CAN alone engages when it likes, and its scenario begins at once.
+    fn waits_for_stack(&self, outside: &impl Outside) -> bool {
+        let canbus_only = self.external == Seats::NONE.with(SeatId::Canbus);
+        !self.external.is_empty() && (!canbus_only || outside.listens())
+    }
+
+    /// The scenario's time begins.
+    fn begin(&mut self, now: SimTime) {
+        self.sampling = Periodic::new(SAMPLE_PERIOD, now.since(SimTime::ZERO));
+        self.observer.begin(now);
+        self.stack.watch().begin(now);
+    }
+
+    /// Whether the stack that was waited for is there: the car is in auto, or, where nobody engages it, all speak.
+    fn stack_is_there(&self, now: SimTime) -> bool {
+        match self.engages {
+            true => self.stack.driving_mode() == DrivingMode::CompleteAutoDrive,
+            false => self.stack.waiting(now).0.is_empty(),
+        }
     }
 
     /// Runs to the end, handing each sample to `on_sample`; `None` if `stop` said so on the way (asked ten
@@ -286,20 +362,35 @@ impl Simulation {
     }
 
     /// The result of the ticks so far.
-    pub fn finish(self) -> Outcome {
-        let simulated_s = (self.now - TICK).as_s();
+    pub fn finish(mut self) -> Outcome {
+        let last = self.now - TICK;
+        let simulated_s = self.observer.scenario_s(last);
+        let lost = self.lost().map(str::to_owned);
+        let waited_s = self.observer.zero().unwrap_or(last).as_s();
+        let external = (!self.external.is_empty())
+            .then(|| ExternalReport { waited_s, ..self.stack.external_report(last) });
         let (mut metrics, events, truth_hash) = self.observer.finish();
         metrics.bus_load_max_pct = 100.0 * self.bus.peak_load();
         metrics.bus_frames_lost = self.bus.counters().lost as f64;
         metrics.bus_error_frames = self.bus.counters().error_frames as f64;
         let names: Vec<(f64, &str)> =
-            events.iter().map(|event| (event.time_s, event.name.as_str())).collect();
+            events.iter().filter(|e| e.time_s >= 0.0).map(|e| (e.time_s, e.name.as_str())).collect();
         let verdict = verdict(&metrics, &self.scenario.scenario.pass, &names);
         let mut explanations = self.explanations;
         let events_of_file = &self.scenario.events;
         explanations
             .extend(self.schedule.waiting().map(|index| explain::never_happened(events_of_file, index)));
-        Outcome { metrics, verdict, events, truth_hash, simulated_s, seed: self.seed, explanations }
+        Outcome {
+            metrics,
+            verdict,
+            events,
+            truth_hash,
+            simulated_s,
+            seed: self.seed,
+            explanations,
+            external,
+            lost,
+        }
     }
 
     /// 1. Due events act.
@@ -308,7 +399,9 @@ impl Simulation {
             self.mend(now);
         }
         let speed_mps = self.car.plant.wheel_speed_mps.abs();
-        while let Some(index) = self.schedule.due(now.as_s(), self.observer.errors.station_m, speed_mps) {
+        while let Some(index) =
+            self.schedule.due(self.observer.scenario_s(now), self.observer.errors.station_m, speed_mps)
+        {
             let event = &self.scenario.events[index];
             if let Some(name) = &event.name {
                 self.observer.event(now, name.clone(), "");
@@ -390,7 +483,8 @@ impl Simulation {
     fn fail(&mut self, now: SimTime, index: usize, fault: &Fault) {
         let until = match fault.for_s.is_finite() {
             true => now + Duration::from_secs_f64(fault.for_s),
-            false => self.end + TICK,
+            // Longer than any run.
+            false => now + self.duration + TICK,
         };
         let node = match fault.place {
             FaultPlace::Unit(unit, _) => node_of(unit),
@@ -459,12 +553,15 @@ impl Simulation {
         if now == SimTime::ZERO {
             return;
         }
-        if self.external_canbus {
+        if self.external.contains(SeatId::Canbus) {
             self.watch_external_canbus(now);
         }
-        let held = self.holds_car && (self.external_canbus || self.stack.operator().foot_on_brake());
+        let held = self.holds_car && self.stack.operator().foot_on_brake();
         let foot_pct = if held { HOLDING_BRAKE_PCT } else { 0.0 };
-        if let Some(collision) = self.car.step(now, &self.driver.input(now, foot_pct)) {
+        let driver = self.driver.input(now, foot_pct);
+        if self.observer.zero().is_none() {
+            self.car.stand(now, &driver);
+        } else if let Some(collision) = self.car.step(now, &driver) {
             self.observer.event(now, "collision", collision.detail);
         }
         for event in self.car.bywire_events() {
@@ -512,14 +609,14 @@ impl Simulation {
             self.receiver_bytes.clear();
             self.receiver_port.send(&output, &mut self.receiver_bytes);
             outside.receiver_out(now, &output, &self.receiver_bytes);
-            self.stack.on_receiver(&self.receiver_bytes);
+            self.stack.on_receiver(now, &self.receiver_bytes, outside);
         }
     }
 
     /// 5. ECUs report.
     fn report_frames(&mut self, now: SimTime) {
         if self.own_gps.due(now) {
-            let unix_s = EPOCH_UNIX_S as i64 + (now.as_ns() / 1_000_000_000) as i64;
+            let unix_s = (self.epoch_unix_s + now.as_s()).floor() as i64;
             let satellites = now >= self.no_satellites_until;
             self.car.fix(unix_s, &self.scenario.frame.enu, satellites);
         }
@@ -528,10 +625,16 @@ impl Simulation {
     }
 
     /// 6. Seats.
-    fn run_seats(&mut self, now: SimTime) {
+    fn run_seats(&mut self, now: SimTime, outside: &mut impl Outside) {
         let bus = &mut self.bus;
         let gave_up = self.stack.operator().gave_up();
-        self.stack.tick(now, |frame| bus.send(now, COMPUTER, frame));
+        self.stack.tick(now, outside, |frame| bus.send(now, COMPUTER, frame));
+        if self.observer.zero().is_none() && self.stack_is_there(now) {
+            self.begin(now);
+        }
+        for notice in self.stack.watch().drain_notices() {
+            self.observer.event(notice.at, notice.name, notice.detail);
+        }
         if self.stack.operator().gave_up() && !gave_up {
             self.observer.event(
                 now,
@@ -551,8 +654,7 @@ impl Simulation {
                 self.observer.event(now, "disengaged", change.cause.to_string());
             }
         }
-        if self.external_canbus {
-            // The embedded control drives nothing.
+        if !self.stack.control_drives() {
             return;
         }
         // Control holds an emergency stop from its start until the first RESET; only later ones are news.
@@ -599,5 +701,7 @@ fn sensor_params(scenario: &LoadedScenario) -> Result<(ReceiverParams, ImuParams
     Ok((receiver, imu))
 }
 
+#[cfg(test)]
+mod external_tests;
 #[cfg(test)]
 mod tests;

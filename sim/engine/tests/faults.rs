@@ -44,7 +44,7 @@ fn at_3_s(fault: &str) -> String {
 
 fn run(scenario: &LoadedScenario, seed: Option<u64>) -> (Vec<TraceSample>, Outcome) {
     let mut samples = Vec::new();
-    let simulation = Simulation::new(scenario, &RunOptions { seed }).unwrap();
+    let simulation = Simulation::new(scenario, &RunOptions { seed, ..RunOptions::default() }).unwrap();
     let outcome = simulation.run(|sample| samples.push(*sample), || false).unwrap();
     (samples, outcome)
 }

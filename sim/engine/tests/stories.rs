@@ -60,7 +60,7 @@ engage = false
 const IDEAL: &str = "[sensors]\ngnss = { profile = \"ideal\" }\nimu = { profile = \"ideal\" }\n";
 
 fn run_with(scenario: &LoadedScenario, seed: Option<u64>) -> (Vec<TraceSample>, Outcome) {
-    let simulation = Simulation::new(scenario, &RunOptions { seed }).unwrap();
+    let simulation = Simulation::new(scenario, &RunOptions { seed, ..RunOptions::default() }).unwrap();
     let mut samples = Vec::new();
     let outcome = simulation.run(|sample| samples.push(*sample), || false).unwrap();
     (samples, outcome)

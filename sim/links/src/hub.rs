@@ -5,8 +5,9 @@ use crate::name::LinkName;
 use crate::pace::{PaceReport, Pacer};
 use crate::receiver_link::{ReceiverLink, ReceiverLinkName, ReceiverLinkReport};
 use crate::report::LinkReport;
+use crate::topic_link::{Health, TopicLink, TopicLinkReport};
 use skidpad_can::Frame;
-use skidpad_engine::{EPOCH_UNIX_S, Outside, Sender};
+use skidpad_engine::{EPOCH_UNIX_S, Outside, Sender, TopicMessage};
 use skidpad_kernel::SimTime;
 use skidpad_sensors::ReceiverOutput;
 use std::collections::VecDeque;
@@ -35,7 +36,9 @@ pub enum Pace {
 pub struct Links {
     can: Vec<CanLink>,
     receiver: Vec<ReceiverLink>,
+    topics: Vec<Box<dyn TopicLink>>,
     pacer: Option<Pacer>,
+    epoch_unix_s: f64,
     /// For each peer that has sent: when its frames that are still under way were sent.
     under_way: Vec<VecDeque<SimTime>>,
 }
@@ -47,6 +50,8 @@ pub struct LinksReport {
     pub can: Vec<LinkReport>,
     /// Each link to the receiver's port.
     pub receiver: Vec<ReceiverLinkReport>,
+    /// Each link that carries topics.
+    pub topics: Vec<TopicLinkReport>,
     /// The pace, if it was that of the clock.
     pub pace: Option<PaceReport>,
 }
@@ -63,7 +68,33 @@ impl Links {
         }
         let can = names.iter().map(CanLink::open).collect::<Result<Vec<_>, _>>()?;
         let under_way = vec![VecDeque::new(); can.len() * MAX_PEERS];
-        Ok(Links { can, receiver: Vec::new(), pacer: (pace == Pace::Real).then(Pacer::new), under_way })
+        let pacer = (pace == Pace::Real).then(Pacer::new);
+        Ok(Links {
+            can,
+            receiver: Vec::new(),
+            topics: Vec::new(),
+            pacer,
+            epoch_unix_s: EPOCH_UNIX_S,
+            under_way,
+        })
+    }
+
+    /// Carries the stack's topics on this link too.
+    pub fn attach(&mut self, link: Box<dyn TopicLink>) {
+        self.topics.push(link);
+    }
+
+    /// The links that carry topics.
+    pub fn topic_links(&self) -> impl Iterator<Item = &dyn TopicLink> {
+        self.topics.iter().map(|link| &**link)
+    }
+
+    /// Why the run cannot go on, if a link without which it cannot is lost.
+    pub fn lost(&self) -> Option<String> {
+        self.topics.iter().find_map(|link| match link.health() {
+            Health::Lost(why) => Some(format!("{}: {why}", link.name())),
+            Health::Well | Health::Waiting(_) => None,
+        })
     }
 
     /// Serves the receiver's port on these links too.
@@ -79,7 +110,8 @@ impl Links {
 
     /// Names of the open links: where a peer finds them.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.can.iter().map(CanLink::name).chain(self.receiver.iter().map(ReceiverLink::name))
+        let topics = self.topics.iter().map(|link| link.name());
+        self.can.iter().map(CanLink::name).chain(self.receiver.iter().map(ReceiverLink::name)).chain(topics)
     }
 
     /// Waits until a peer can get frames on some link; false if none came in time or `stop` said so.
@@ -102,12 +134,13 @@ impl Links {
         }
     }
 
-    /// Closes the links.
-    pub fn finish(mut self) -> LinksReport {
+    /// Closes the links; `verdict` is told to who wants to know it.
+    pub fn finish(mut self, verdict: Option<&str>) -> LinksReport {
         self.can.iter_mut().for_each(CanLink::flush);
         LinksReport {
             can: self.can.iter().map(CanLink::report).collect(),
             receiver: self.receiver.into_iter().map(ReceiverLink::finish).collect(),
+            topics: self.topics.into_iter().map(|link| link.finish(verdict)).collect(),
             pace: self.pacer.as_ref().map(Pacer::report),
         }
     }
@@ -119,6 +152,19 @@ impl Outside for Links {
             pacer.wait(now);
         }
         self.receiver.iter_mut().for_each(ReceiverLink::poll);
+        self.topics.iter_mut().for_each(|link| link.tick(now));
+    }
+
+    fn listens(&self) -> bool {
+        !self.topics.is_empty()
+    }
+
+    fn message_out(&mut self, now: SimTime, message: &TopicMessage) {
+        self.topics.iter_mut().for_each(|link| link.send(now, message));
+    }
+
+    fn messages_in(&mut self, now: SimTime, deliver: &mut dyn FnMut(TopicMessage)) {
+        self.topics.iter_mut().for_each(|link| link.poll(now, deliver));
     }
 
     fn receiver_out(&mut self, _: SimTime, output: &ReceiverOutput, bytes: &[u8]) {
@@ -156,7 +202,7 @@ impl Outside for Links {
         if let Some(mailbox) = peer.and_then(|peer| self.under_way.get_mut(peer)) {
             mailbox.pop_front();
         }
-        let time = Duration::from_secs_f64(EPOCH_UNIX_S) + at.since(SimTime::ZERO);
+        let time = Duration::from_secs_f64(self.epoch_unix_s) + at.since(SimTime::ZERO);
         for (index, link) in self.can.iter_mut().enumerate() {
             let own = peer.filter(|peer| peer / MAX_PEERS == index).map(|peer| (peer % MAX_PEERS) as u8);
             link.send(time, own, frame);

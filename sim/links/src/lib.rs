@@ -7,6 +7,7 @@
 //! - [`Links`] stands at the engine's door ([`skidpad_engine::Outside`]) with all links of a run.
 //! - [`CanLink`] is one link, by its [`LinkName`].
 //! - [`ReceiverLink`] is a link to the receiver's port: TCP server, pseudo-terminal, file.
+//! - [`TopicLink`] is a link that carries the stack's topics.
 //! - [`Pacer`] holds the ticks to the monotonic clock and says how well that went.
 //!
 //! # Time of a frame
@@ -23,6 +24,7 @@ mod pty;
 mod receiver_link;
 mod report;
 mod slcan_port;
+mod topic_link;
 
 pub use can_link::{CanLink, LinkError, MAX_PEERS};
 pub use hub::{Links, LinksReport, MAX_LINKS, Pace};
@@ -34,3 +36,4 @@ pub use receiver_link::{
     ReceiverNameError,
 };
 pub use report::{Counters, LinkReport};
+pub use topic_link::{Health, TopicLink, TopicLinkReport};

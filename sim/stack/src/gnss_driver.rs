@@ -48,6 +48,7 @@ pub struct GnssDriver {
     position: Option<Inspvas>,
     increments: Option<Corrimudatas>,
     fix: Option<Bestpos>,
+    fixes: u64,
     sequence_num: u32,
 }
 
@@ -61,6 +62,7 @@ impl GnssDriver {
             position: None,
             increments: None,
             fix: None,
+            fixes: 0,
             sequence_num: 0,
         }
     }
@@ -75,6 +77,7 @@ impl GnssDriver {
                 (_, Message::Corrimudatas(log)) => self.on_corrimudatas(log),
                 (BESTPOS_ID | BESTGNSSPOS_ID | PSRPOS_ID, Message::Bestpos(log)) => {
                     self.fix = Some(*log);
+                    self.fixes += 1;
                     None
                 }
                 _ => None,
@@ -86,6 +89,11 @@ impl GnssDriver {
     /// What has been met on the line: logs, damaged ones, bytes between them.
     pub fn line_stats(&self) -> DecoderStats {
         self.decoder.stats()
+    }
+
+    /// Position logs so far: with each of them the driver publishes [`GnssDriver::gnss_status`].
+    pub fn fixes(&self) -> u64 {
+        self.fixes
     }
 
     /// The receiver's newest position log: what the driver reports on `/apollo/sensor/gnss/gnss_status`.
