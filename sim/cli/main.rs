@@ -13,6 +13,7 @@ mod output;
 mod run;
 mod schema;
 mod status;
+mod topics;
 mod validate;
 mod vehicle;
 
@@ -63,6 +64,7 @@ enum Command {
     Bench(bench::Args),
     Can(can::Args),
     Gnss(gnss::Args),
+    Topics(topics::Args),
 }
 
 fn main() -> ExitCode {
@@ -92,5 +94,6 @@ fn run(command: &Command) -> Result<Status, Failure> {
         Command::Bench(args) => bench::run(args),
         Command::Can(args) => can::run(args),
         Command::Gnss(args) => gnss::run(args),
+        Command::Topics(args) => topics::run(args),
     }
 }

@@ -7,7 +7,7 @@
 //! - [`Links`] stands at the engine's door ([`skidpad_engine::Outside`]) with all links of a run.
 //! - [`CanLink`] is one link, by its [`LinkName`].
 //! - [`ReceiverLink`] is a link to the receiver's port: TCP server, pseudo-terminal, file.
-//! - [`TopicLink`] is a link that carries the stack's topics.
+//! - [`TopicLink`] is a link that carries the stack's topics; [`RosLink`] carries them over ROS 1.
 //! - [`Pacer`] holds the ticks to the monotonic clock and says how well that went.
 //!
 //! # Time of a frame
@@ -23,6 +23,7 @@ mod pace;
 mod pty;
 mod receiver_link;
 mod report;
+mod ros1;
 mod slcan_port;
 mod topic_link;
 
@@ -36,4 +37,5 @@ pub use receiver_link::{
     ReceiverNameError,
 };
 pub use report::{Counters, LinkReport};
+pub use ros1::{ROS_NODE, Ros, RosLink, RosLinkName, RosNameError};
 pub use topic_link::{Health, TopicLink, TopicLinkReport};

@@ -249,6 +249,29 @@ impl Node {
         known.into_iter().filter(|node| *node != self.inner.name).collect()
     }
 
+    /// Every topic that the master knows, with the nodes that publish and that subscribe; this one is among them.
+    pub fn graph(&self) -> BTreeMap<String, (Vec<String>, Vec<String>)> {
+        let graph = lock(&self.inner.graph);
+        let mut topics: BTreeMap<String, (Vec<String>, Vec<String>)> = BTreeMap::new();
+        for (topic, nodes) in &graph.publishers {
+            topics.entry(topic.clone()).or_default().0.clone_from(nodes);
+        }
+        for (topic, nodes) in &graph.subscribers {
+            topics.entry(topic.clone()).or_default().1.clone_from(nodes);
+        }
+        topics
+    }
+
+    /// Why the master cannot be reached at present, if so.
+    pub fn master_error(&self) -> Option<String> {
+        lock(&self.inner.graph).master_error.clone()
+    }
+
+    /// Why the node has been told to end, if so.
+    pub fn ended(&self) -> Option<String> {
+        lock(&self.inner.ended).clone()
+    }
+
     /// How it is, and what went over its topics.
     pub fn report(&self) -> NodeReport {
         let inner = &self.inner;
@@ -320,7 +343,12 @@ impl Drop for Node {
 impl Publisher {
     /// Gives the message to every subscriber. Costs next to nothing without one, and never waits.
     pub fn publish(&self, body: &[u8]) {
-        self.0.publish(body);
+        self.0.publish(|message| message.extend_from_slice(body));
+    }
+
+    /// Gives the message whose body `write` appends to every subscriber. It is not written where there is none.
+    pub fn publish_with(&self, write: impl FnOnce(&mut Vec<u8>)) {
+        self.0.publish(write);
     }
 
     /// Names of the subscribers that are connected.

@@ -2,7 +2,7 @@
 
 use crate::listener::lock;
 use crate::problems::Problems;
-use crate::tcpros::{Frames, Header, MAX_HEADER, frame};
+use crate::tcpros::{Frames, Header, MAX_HEADER};
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -71,14 +71,18 @@ impl Publication {
         }
     }
 
-    /// Gives the message to every subscriber's queue; never waits for one.
-    pub(crate) fn publish(&self, body: &[u8]) {
+    /// Gives the message that `write` appends to every subscriber's queue; never waits for one.
+    pub(crate) fn publish(&self, write: impl FnOnce(&mut Vec<u8>)) {
         self.published.fetch_add(1, Ordering::Relaxed);
         let links = lock(&self.links);
         if links.is_empty() && !self.latched {
             return;
         }
-        let message: Arc<[u8]> = frame(body).into();
+        let mut framed = vec![0; 4];
+        write(&mut framed);
+        let length = framed.len() as u32 - 4;
+        framed[..4].copy_from_slice(&length.to_le_bytes());
+        let message: Arc<[u8]> = framed.into();
         if self.latched {
             *lock(&self.last) = Some(message.clone());
         }

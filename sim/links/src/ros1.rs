@@ -1,0 +1,379 @@
+//! The stack's topics over ROS 1, with a master of our own or a foreign one.
+
+use crate::LinkError;
+use crate::topic_link::{Health, TopicLink, TopicLinkReport};
+use skidpad_engine::{SeatId, Seats, TopicMessage};
+use skidpad_kernel::{Periodic, SimTime};
+use skidpad_msgs::{TOPICS, Topic};
+use skidpad_ros1::{
+    DEFAULT_MASTER, Direction, Master, Node, NodeOptions, Publisher, Received, Subscription, TopicReport,
+    TopicSpec, Uri, tcpros,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Name of the simulator's node.
+pub const ROS_NODE: &str = "/skidpad";
+/// Messages that wait for each subscriber, and to be taken here, as Apollo's adapters have it.
+const QUEUE: usize = 10;
+const GNSS_QUEUE: usize = 50;
+/// So often the link looks after its node: simulated time, which goes as on the clock.
+const LOOK: Duration = Duration::from_millis(100);
+/// Nodes named in the report for each topic.
+const MAX_NAMED: usize = 8;
+/// `/clock`, of 100 Hz.
+const CLOCK_PERIOD: Duration = Duration::from_millis(10);
+
+/// A link to ROS 1, by its name: `ros1`, or `ros1:http://HOST:PORT`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RosLinkName {
+    /// The master to join; without one, Skidpad serves its own on loopback:11311.
+    pub master: Option<Uri>,
+}
+
+/// A name that is none of a link to ROS 1.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "no ROS link is named \"{0}\": expected ros1, or ros1:http://HOST:PORT with the address of a ROS master"
+)]
+pub struct RosNameError(String);
+
+impl FromStr for RosLinkName {
+    type Err = RosNameError;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let wrong = || RosNameError(name.chars().take(100).collect());
+        match name.split_once(':').map_or((name, None), |(kind, rest)| (kind, Some(rest))) {
+            ("ros1", None) => Ok(RosLinkName { master: None }),
+            ("ros1", Some(uri)) => Ok(RosLinkName { master: Some(uri.parse().map_err(|_| wrong())?) }),
+            _ => Err(wrong()),
+        }
+    }
+}
+
+impl fmt::Display for RosLinkName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.master {
+            None => f.write_str("ros1"),
+            Some(uri) => write!(f, "ros1:{uri}"),
+        }
+    }
+}
+
+/// ROS 1 as all runs of the program meet it: the master outlives them, since the nodes of a stack register only once.
+#[derive(Clone, Debug)]
+pub struct Ros {
+    name: RosLinkName,
+    master: Uri,
+    own: Option<Arc<Master>>,
+}
+
+impl Ros {
+    /// Joins the master that the name says, or serves one.
+    ///
+    /// # Errors
+    /// If a master is to be served and its port is taken.
+    pub fn open(name: &RosLinkName) -> Result<Ros, LinkError> {
+        let failed = |message: String| LinkError { name: name.to_string(), message };
+        let own = match &name.master {
+            None => Some(Master::start(DEFAULT_MASTER).map_err(|error| failed(error.to_string()))?),
+            Some(_) => None,
+        };
+        let master = own.as_ref().map(|master| master.uri().clone()).or_else(|| name.master.clone());
+        let master = master.ok_or_else(|| failed("no master".into()))?;
+        Ok(Ros { name: name.clone(), master, own: own.map(Arc::new) })
+    }
+
+    /// Opens the link of one run: publishes what the seats inside publish, and subscribes to what those in `external`
+    /// do. `clock_epoch_unix_s`: publishes `/clock` too, beginning at this Unix time.
+    ///
+    /// # Errors
+    /// If the master's name cannot be resolved, or no port can be had.
+    pub fn link(&self, external: Seats, clock_epoch_unix_s: Option<f64>) -> Result<RosLink, LinkError> {
+        let options = NodeOptions { name: ROS_NODE.into(), master: self.master.clone(), host: None };
+        let node = Node::start(options)
+            .map_err(|error| LinkError { name: self.name.to_string(), message: error.to_string() })?;
+        let mut publishers = BTreeMap::new();
+        let mut subscriptions = Vec::new();
+        for topic in TOPICS {
+            let seat = SeatId::of_topic(topic);
+            let spec = TopicSpec {
+                name: topic.name.into(),
+                datatype: topic.datatype.into(),
+                md5: topic.md5.into(),
+                definition: Topic::MESSAGE_DEFINITION.into(),
+            };
+            let gnss = seat == Some(SeatId::GnssDriver) && !topic.latched;
+            let queue = if gnss { GNSS_QUEUE } else { QUEUE };
+            if seat.is_none_or(|seat| !external.contains(seat)) {
+                publishers.insert(topic.name, node.advertise(spec.clone(), queue, topic.latched));
+            }
+            if seat.is_none_or(|seat| external.contains(seat)) {
+                let subscription = node.subscribe(spec, queue);
+                subscriptions.push(Incoming {
+                    topic,
+                    subscription,
+                    nodes: BTreeSet::new(),
+                    wrong: 0,
+                    error: None,
+                });
+            }
+        }
+        let clock = clock_epoch_unix_s.map(|epoch_unix_s| {
+            let spec = TopicSpec {
+                name: "/clock".into(),
+                datatype: "rosgraph_msgs/Clock".into(),
+                md5: "a9c97c1d230cfc112e270351a944ee47".into(),
+                definition: "time clock\n".into(),
+            };
+            // As roscpp's own source of /clock: only the newest counts.
+            let publisher = node.advertise(spec, 1, false);
+            Clock { epoch_unix_s, publisher, timer: Periodic::new(CLOCK_PERIOD, Duration::ZERO) }
+        });
+        Ok(RosLink {
+            name: format!("ros1:{}", self.master),
+            node,
+            own: self.own.clone(),
+            publishers,
+            subscriptions,
+            clock,
+            look: Periodic::new(LOOK, Duration::ZERO),
+            health: Health::Waiting(format!("the ROS master {}", self.master)),
+            was_well: false,
+            two_at_once: BTreeSet::new(),
+        })
+    }
+}
+
+/// The link of one run.
+#[derive(Debug)]
+pub struct RosLink {
+    name: String,
+    node: Node,
+    own: Option<Arc<Master>>,
+    publishers: BTreeMap<&'static str, Publisher>,
+    subscriptions: Vec<Incoming>,
+    clock: Option<Clock>,
+    look: Periodic,
+    health: Health,
+    was_well: bool,
+    /// Topics of one seat on which more than one node was heard at a time, with their names.
+    two_at_once: BTreeSet<(&'static str, String)>,
+}
+
+#[derive(Debug)]
+struct Incoming {
+    topic: &'static Topic,
+    subscription: Subscription,
+    /// Nodes that have sent.
+    nodes: BTreeSet<String>,
+    /// Messages that were none, and why the first was.
+    wrong: u64,
+    error: Option<String>,
+}
+
+#[derive(Debug)]
+struct Clock {
+    epoch_unix_s: f64,
+    publisher: Publisher,
+    timer: Periodic,
+}
+
+impl RosLink {
+    /// What went over each topic so far.
+    pub fn topics(&self) -> Vec<TopicReport> {
+        self.node.report().topics
+    }
+
+    fn look_after(&mut self) {
+        self.health = match (self.node.ended(), self.node.master_error()) {
+            (Some(why), _) => Health::Lost(format!("the node {ROS_NODE} was told to end: {why}")),
+            // What is connected stays so without a master.
+            (None, _) if self.was_well => Health::Well,
+            (None, Some(error)) => Health::Waiting(format!("no ROS master: {error}")),
+            (None, None) if self.node.is_registered() => Health::Well,
+            (None, None) => Health::Waiting(format!("the ROS master of {}", self.name)),
+        };
+        self.was_well |= self.health == Health::Well;
+        for incoming in &self.subscriptions {
+            if SeatId::of_topic(incoming.topic).is_some() {
+                let mut nodes = incoming.subscription.publishers();
+                nodes.sort();
+                if nodes.len() > 1 && self.two_at_once.len() < MAX_NAMED {
+                    nodes.truncate(MAX_NAMED);
+                    self.two_at_once.insert((incoming.topic.name, nodes.join(" and ")));
+                }
+            }
+        }
+    }
+}
+
+impl TopicLink for RosLink {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn tick(&mut self, now: SimTime) {
+        if self.look.due(now) {
+            self.look_after();
+        }
+        if let Some(clock) = &mut self.clock
+            && clock.timer.due(now)
+        {
+            let (epoch, time) = (clock.epoch_unix_s, now.since(SimTime::ZERO));
+            let unix = Duration::from_secs_f64(epoch.max(0.0)) + time;
+            clock.publisher.publish_with(|body| {
+                body.extend((unix.as_secs() as u32).to_le_bytes());
+                body.extend(unix.subsec_nanos().to_le_bytes());
+            });
+        }
+    }
+
+    fn send(&mut self, _: SimTime, message: &TopicMessage) {
+        if let Some(publisher) = self.publishers.get(message.topic_name()) {
+            publisher.publish_with(|body| {
+                body.extend((message.encoded_len() as u32).to_le_bytes());
+                message.encode(body);
+            });
+        }
+    }
+
+    fn poll(&mut self, _: SimTime, deliver: &mut dyn FnMut(TopicMessage)) {
+        let mut arrived: Vec<(usize, Received)> = Vec::new();
+        for (index, incoming) in self.subscriptions.iter().enumerate() {
+            while let Some(message) = incoming.subscription.take() {
+                arrived.push((index, message));
+                // What comes meanwhile is for the next tick.
+                if arrived.len() >= 8 * GNSS_QUEUE {
+                    break;
+                }
+            }
+        }
+        arrived.sort_by_key(|(_, message)| message.at);
+        for (index, received) in arrived {
+            let incoming = &mut self.subscriptions[index];
+            if incoming.nodes.len() < MAX_NAMED && !incoming.nodes.contains(&received.publisher) {
+                incoming.nodes.insert(received.publisher.clone());
+            }
+            let decoded = tcpros::protobuf(&received.body)
+                .ok_or_else(|| "its inner length is not that of the rest".to_string())
+                .and_then(|bytes| {
+                    TopicMessage::decode(incoming.topic, bytes).map_err(|error| error.to_string())
+                });
+            match decoded {
+                Ok(message) => deliver(message),
+                Err(error) => {
+                    incoming.wrong += 1;
+                    incoming.error.get_or_insert_with(|| format!("from {}: {error}", received.publisher));
+                }
+            }
+        }
+    }
+
+    fn health(&self) -> Health {
+        self.health.clone()
+    }
+
+    fn about(&self, topic: &Topic) -> Option<String> {
+        let incoming = self.subscriptions.iter().find(|incoming| incoming.topic.name == topic.name)?;
+        if let Some(error) = self.node.master_error() {
+            return Some(format!("the ROS master cannot be reached: {error}"));
+        }
+        let connected = incoming.subscription.publishers();
+        if let Some(error) = &incoming.error {
+            return Some(format!("what comes is no {}: {error}", topic.datatype));
+        }
+        if !connected.is_empty() {
+            return Some(format!("{} is connected and sends nothing", connected.join(", ")));
+        }
+        let known = self.node.publishers_of(topic.name);
+        if known.is_empty() {
+            let uri = &self.name["ros1:".len()..];
+            return Some(format!(
+                "no node publishes it at the ROS master {uri} (ROS_MASTER_URI of the stack)"
+            ));
+        }
+        let problem = self.node.report().problems.into_iter().rev().find(|line| line.contains(topic.name));
+        let problem = problem.map_or(String::new(), |problem| format!(": {problem}"));
+        Some(format!("{} publishes it, but no connection stands{problem}", known.join(", ")))
+    }
+
+    fn finish(self: Box<Self>, _: Option<&str>) -> TopicLinkReport {
+        let report = self.node.report();
+        let sum = |direction: Direction, count: fn(&TopicReport) -> u64| {
+            report.topics.iter().filter(|topic| topic.direction == direction).map(count).sum::<u64>()
+        };
+        let counts = vec![
+            ("sent", sum(Direction::Out, |topic| topic.messages)),
+            ("received", sum(Direction::In, |topic| topic.messages)),
+            ("dropped_out", sum(Direction::Out, |topic| topic.dropped)),
+            ("dropped_in", sum(Direction::In, |topic| topic.dropped)),
+            (
+                "malformed",
+                sum(Direction::In, |topic| topic.malformed)
+                    + self.subscriptions.iter().map(|incoming| incoming.wrong).sum::<u64>(),
+            ),
+            ("connects", sum(Direction::In, |topic| topic.connects)),
+            ("disconnects", sum(Direction::In, |topic| topic.disconnects)),
+            ("master_restarts", report.master_restarts),
+        ];
+        let name = &self.name;
+        let mut sentences = Vec::new();
+        for (topic, nodes) in &self.two_at_once {
+            sentences
+                .push(format!("{name}: {nodes} published {topic} at the same time; their messages mixed"));
+        }
+        for incoming in &self.subscriptions {
+            if let Some(error) = &incoming.error {
+                let (count, datatype) = (incoming.wrong, incoming.topic.datatype);
+                sentences.push(format!("{name}: {count} messages were no {datatype}; the first {error}"));
+            }
+        }
+        for topic in &report.topics {
+            let at = format!("{name}: {}", topic.topic);
+            if topic.dropped > 0 {
+                let who = if topic.direction == Direction::Out { "a subscriber" } else { "the run" };
+                let count = topic.dropped;
+                sentences.push(format!(
+                    "{at}: {count} messages were dropped, the oldest first: {who} did not take them in time"
+                ));
+            }
+            if topic.disconnects > 0 {
+                sentences.push(format!(
+                    "{at}: the connection to its publisher was lost {} times",
+                    topic.disconnects
+                ));
+            }
+        }
+        if report.master_restarts > 0 {
+            sentences.push(format!(
+                "{name}: the master was restarted and told everything again {} times",
+                report.master_restarts
+            ));
+        }
+        let master = self.own.as_ref().map(|master| master.problems()).unwrap_or_default();
+        sentences.extend(report.problems.iter().chain(&master).map(|line| format!("{name}: {line}")));
+        let error = report.ended.map(|why| format!("the node {ROS_NODE} was told to end: {why}"));
+        TopicLinkReport { name: name.clone(), counts, sentences, error }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_links_are_read_and_written() {
+        for name in ["ros1", "ros1:http://127.0.0.1:11391/"] {
+            assert_eq!(name.parse::<RosLinkName>().unwrap().to_string(), name);
+        }
+        assert_eq!("ros1:http://h:1".parse::<RosLinkName>().unwrap().to_string(), "ros1:http://h:1/");
+        for wrong in ["", "ros2", "ros1:", "ros1:localhost", "ros1:https://h:1"] {
+            let error = wrong.parse::<RosLinkName>().unwrap_err().to_string();
+            assert!(error.contains("expected ros1"), "{error}");
+        }
+    }
+}
