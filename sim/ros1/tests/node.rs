@@ -386,7 +386,7 @@ fn publishers_that_come_and_go_are_followed() {
         from.extend(subscription.take().map(|message| (message.publisher, message.body)));
         from == BTreeSet::from([("/first".into(), vec![1]), ("/second".into(), vec![2])])
     });
-    assert_eq!(car.publishers_of("/apollo/control").len(), 2);
+    until("both are known", 5.0, || car.publishers_of("/apollo/control").len() == 2);
     drop(first);
     until("one left", 5.0, || connected() == BTreeSet::from(["/second".into()]));
     let again = node("/first", master.uri());
