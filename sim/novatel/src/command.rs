@@ -11,7 +11,12 @@ pub enum Command {
     /// `UNLOGALL`: no log any more.
     UnlogAll,
     /// `UNLOG name`: this log no more.
-    Unlog(u16),
+    Unlog {
+        /// Id of the log.
+        id: u16,
+        /// Its text form.
+        ascii: bool,
+    },
     /// `LOG [port] name trigger …`.
     Log(LogRequest),
     /// A command that changes nothing a simulated receiver shows (`EVENTOUTCONTROL`, `SETIMUTOANTOFFSET` …), or asks
@@ -26,6 +31,8 @@ pub enum Command {
 pub struct LogRequest {
     /// Id of the log.
     pub id: u16,
+    /// As text (`A` behind the name) and not binary; NMEA sentences are text in any case.
+    pub ascii: bool,
     /// When it is due.
     pub trigger: Trigger,
 }
@@ -83,7 +90,7 @@ impl Command {
         Some(match command {
             "UNLOGALL" => Self::UnlogAll,
             "UNLOG" => match log_named(without_port(&words).0) {
-                Named::Log(id) => Self::Unlog(id),
+                Named::Log { id, ascii } => Self::Unlog { id, ascii },
                 Named::Silent => Self::Accepted,
                 Named::No => WRONG_FIELD,
             },
@@ -95,8 +102,8 @@ impl Command {
 
     fn parse_log(words: &[&str]) -> Self {
         let (words, port) = without_port(words);
-        let id = match log_named(words) {
-            Named::Log(id) => id,
+        let (id, ascii) = match log_named(words) {
+            Named::Log { id, ascii } => (id, ascii),
             Named::Silent => return Self::Accepted,
             Named::No => return WRONG_FIELD,
         };
@@ -119,7 +126,7 @@ impl Command {
             Some("ONCE") | None => Trigger::Once,
             _ => return WRONG_FIELD,
         };
-        if port == Port::Other { Self::Accepted } else { Self::Log(LogRequest { id, trigger }) }
+        if port == Port::Other { Self::Accepted } else { Self::Log(LogRequest { id, ascii, trigger }) }
     }
 }
 
@@ -142,22 +149,23 @@ fn without_port<'a, 'b>(words: &'a [&'b str]) -> (&'a [&'b str], Port) {
 }
 
 enum Named {
-    Log(u16),
+    Log { id: u16, ascii: bool },
     Silent,
     No,
 }
 
-/// The log that the first word names: with `B` behind the name it is binary, NMEA sentences stand without. The text
-/// forms of binary logs are not spoken.
+/// The log that the first word names: with `B` behind the name it is binary, with `A` text, NMEA sentences stand without.
+/// The abbreviated text of a bare name is not spoken.
 fn log_named(words: &[&str]) -> Named {
     let Some(word) = words.first() else { return Named::No };
     let find = |name: &str| LOGS.iter().find(|(known, ..)| *known == name).map(|(_, id, _)| *id);
     if word.starts_with("GP") {
-        return find(word).map_or(Named::No, Named::Log);
+        return find(word).map_or(Named::No, |id| Named::Log { id, ascii: false });
     }
-    let Some(name) = word.strip_suffix('B') else { return Named::No };
+    let ascii = word.ends_with('A');
+    let Some(name) = word.strip_suffix(['A', 'B']) else { return Named::No };
     match find(name) {
-        Some(id) => Named::Log(id),
+        Some(id) => Named::Log { id, ascii },
         None if SILENT_LOGS.contains(&name) => Named::Silent,
         None => Named::No,
     }

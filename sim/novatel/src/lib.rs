@@ -13,6 +13,7 @@
 //! Source: NovAtel OEM6 Firmware Reference Manual (OM-20000129), chapter 1, and Apollo 1.0's gnss driver, which frames
 //! by these two fixed header sizes and wants the body length of each log to match exactly.
 
+mod ascii;
 mod command;
 mod crc;
 mod decoder;

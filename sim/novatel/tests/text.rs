@@ -60,6 +60,133 @@ fn utc_of_gps_time_has_the_right_date() {
     assert_eq!(at(1_709_251_200.0), (0.0, [1, 3, 24]));
 }
 
+/// Lines of real receivers (vendor's manuals and recordings on the net), and the logs that say the same.
+#[test]
+fn the_text_form_of_a_log_is_that_of_real_receivers_to_the_crc() {
+    let short = |id, week, millis| Header { id, week, millis, long: None };
+    let long = |id, week, millis, port, idle_time, receiver_status, reserved, software_version| Header {
+        id,
+        week,
+        millis,
+        long: Some(LongHeader {
+            port,
+            idle_time,
+            time_status: 180,
+            receiver_status,
+            reserved,
+            software_version,
+            ..LongHeader::default()
+        }),
+    };
+    let fix = Bestpos {
+        position_type: 16,
+        lat_deg: 29.44391220792,
+        lon_deg: -98.61476921244,
+        height_msl_m: 261.4344,
+        undulation_m: -26.0,
+        datum: 61,
+        lat_std_m: 2.1382,
+        lon_std_m: 3.1092,
+        height_std_m: 4.0429,
+        tracked: 8,
+        used: 8,
+        used_l1: 8,
+        used_multi: 8,
+        extended_status: 6,
+        gps_glonass_mask: 3,
+        ..Bestpos::default()
+    };
+    let ins = Inspvas {
+        week: 2083,
+        seconds: 374524.2,
+        lat_deg: 31.5166882602,
+        lon_deg: 120.38636567293,
+        height_m: 13.9998,
+        north_mps: 13.1095,
+        east_mps: -12.9404,
+        up_mps: -0.007,
+        roll_deg: 2.093819658,
+        pitch_deg: 2.854168081,
+        azimuth_deg: 316.626703726,
+        status: 3,
+    };
+    let raw = Rawimux {
+        info: 0,
+        imu_type: 11,
+        week: 1692,
+        seconds: 484620.664389,
+        status: 0x0080_1503,
+        accel_z: 43110635,
+        accel_minus_y: -817242,
+        accel_x: -202184,
+        gyro_z: -215194,
+        gyro_minus_y: -41188,
+        gyro_x: -9895,
+    };
+    let corrected = Corrimudatas {
+        week: 1581,
+        seconds: 341552.9975,
+        angle_rad: [-0.00000069, -0.000001549, 0.000001654],
+        velocity_mps: [0.000061579, -0.000012645, -0.000029988],
+    };
+    let extended = Inspvax {
+        status: 3,
+        position_type: 53,
+        lat_deg: 51.11637873403,
+        lon_deg: -114.03825114994,
+        height_msl_m: 1063.6093,
+        undulation_m: -16.9,
+        north_mps: -0.0845,
+        east_mps: -0.0464,
+        up_mps: -0.0127,
+        roll_deg: 0.138023492,
+        pitch_deg: 0.069459386,
+        azimuth_deg: 90.000923268,
+        position_std_m: [0.9428, 0.6688, 1.4746],
+        velocity_std_mps: [0.0430, 0.0518, 0.0521],
+        attitude_std_deg: [0.944295466, 0.944567084, 1.000131845],
+        extended_status: 3,
+        since_update_s: 0,
+    };
+    for (header, message, line) in [
+        (
+            long(BESTPOS_ID, 1956, 157_432_000, 0xA0, 175, 0x800, 0x7145, 6938),
+            Message::Bestpos(fix),
+            "#BESTPOSA,ICOM1,0,87.5,FINESTEERING,1956,157432.000,00000800,7145,6938;SOL_COMPUTED,SINGLE,29.44391220792,\
+             -98.61476921244,261.4344,-26.0000,WGS84,2.1382,3.1092,4.0429,\"\",0.000,0.000,8,8,8,8,0,06,00,03*ecf2202b",
+        ),
+        (
+            short(INSPVAS_ID, 2083, 374_524_200),
+            Message::Inspvas(ins),
+            "%INSPVASA,2083,374524.200;2083,374524.200000000,31.51668826020,120.38636567293,13.9998,13.1095,-12.9404,\
+             -0.0070,2.093819658,2.854168081,316.626703726,INS_SOLUTION_GOOD*8fc5adb1",
+        ),
+        (
+            short(RAWIMUSX_ID, 1692, 484_620_664),
+            Message::Rawimux(raw),
+            "%RAWIMUSXA,1692,484620.664;00,11,1692,484620.664389000,00801503,43110635,-817242,-202184,-215194,-41188,\
+             -9895*a5db8c7b",
+        ),
+        (
+            short(CORRIMUDATAS_ID, 1581, 341_553_000),
+            Message::Corrimudatas(corrected),
+            "%CORRIMUDATASA,1581,341553.000;1581,341552.997500000,-0.000000690,-0.000001549,0.000001654,0.000061579,\
+             -0.000012645,-0.000029988*770c6232",
+        ),
+        (
+            long(INSPVAX_ID, 1695, 309_428_000, 0x20, 147, 0x40, 0x4e77, 43562),
+            Message::Inspvax(extended),
+            "#INSPVAXA,COM1,0,73.5,FINESTEERING,1695,309428.000,00000040,4e77,43562;INS_SOLUTION_GOOD,INS_PSRSP,\
+             51.11637873403,-114.03825114994,1063.6093,-16.9000,-0.0845,-0.0464,-0.0127,0.138023492,0.069459386,\
+             90.000923268,0.9428,0.6688,1.4746,0.0430,0.0518,0.0521,0.944295466,0.944567084,1.000131845,3,0*e877c178",
+        ),
+    ] {
+        let mut wire = Vec::new();
+        Log { header, message }.encode_ascii(&mut wire);
+        assert_eq!(String::from_utf8(wire).unwrap(), format!("{line}\r\n"));
+    }
+}
+
 fn commands(bytes: &[u8]) -> (Vec<Command>, u64) {
     let (mut reader, mut commands) = (CommandReader::default(), Vec::new());
     reader.push(bytes, |command| commands.push(command));
@@ -73,8 +200,9 @@ fn the_login_of_the_real_car_is_understood_line_by_line() {
         log bestgnssposb ontime 0.5\r\nlog bestgnssvelb ontime 0.5\r\nlog bestposb ontime 0.5\r\nlog INSPVAXB ontime 0.5\r\n\
         log INSPVASB ontime 0.01\r\nlog CORRIMUDATASB ontime 0.01\r\nlog INSCOVSB ontime 1\r\nlog mark1pvab onnew\r\n\
         log imutoantoffsetsb once\r\nlog vehiclebodyrotationb onchanged\r\n";
-    let every =
-        |id, period_ms| Command::Log(LogRequest { id, trigger: Trigger::OnTime { period_ms, offset_ms: 0 } });
+    let every = |id, period_ms| {
+        Command::Log(LogRequest { id, ascii: false, trigger: Trigger::OnTime { period_ms, offset_ms: 0 } })
+    };
     let expected = [
         Command::UnlogAll,
         Command::Accepted,
@@ -88,7 +216,7 @@ fn the_login_of_the_real_car_is_understood_line_by_line() {
         every(INSPVAS_ID, 10),
         every(CORRIMUDATAS_ID, 10),
         every(INSCOVS_ID, 1000),
-        Command::Log(LogRequest { id: MARK1PVA_ID, trigger: Trigger::OnNew }),
+        Command::Log(LogRequest { id: MARK1PVA_ID, ascii: false, trigger: Trigger::OnNew }),
         Command::Accepted,
         Command::Accepted,
     ];
@@ -102,7 +230,7 @@ fn what_is_no_command_is_refused_and_garbage_passed_over() {
         "GET / HTTP/1.1",
         "LOG",
         "LOG NOSUCHB ONTIME 1",
-        "LOG BESTPOSA ONTIME 1",
+        "LOG BESTPOS ONTIME 1",
         "LOG BESTPOSB ONTIME",
         "LOG BESTPOSB ONTIME -1",
         "LOG BESTPOSB ONTIME 1 2",
@@ -111,9 +239,19 @@ fn what_is_no_command_is_refused_and_garbage_passed_over() {
     ] {
         assert!(refused(wrong), "{wrong}");
     }
-    let rmc = LogRequest { id: GPRMC_ID, trigger: Trigger::OnTime { period_ms: 1000, offset_ms: 250 } };
+    let rmc = LogRequest {
+        id: GPRMC_ID,
+        ascii: false,
+        trigger: Trigger::OnTime { period_ms: 1000, offset_ms: 250 },
+    };
     assert_eq!(Command::parse("log thisport gprmc ontime 1 0.25"), Some(Command::Log(rmc)));
-    assert_eq!(Command::parse("unlog thisport bestposb"), Some(Command::Unlog(BESTPOS_ID)));
+    assert_eq!(
+        Command::parse("unlog thisport bestposb"),
+        Some(Command::Unlog { id: BESTPOS_ID, ascii: false })
+    );
+    let text =
+        LogRequest { id: INSPVA_ID, ascii: true, trigger: Trigger::OnTime { period_ms: 50, offset_ms: 0 } };
+    assert_eq!(Command::parse("LOG INSPVAA ONTIME 0.05"), Some(Command::Log(text)));
     let mut wire = vec![0xFF; 40];
     wire.extend_from_slice(b"\nUNLOGALL\r\n");
     wire.extend(std::iter::repeat_n(b'A', 3 * MAX_LINE_BYTES));

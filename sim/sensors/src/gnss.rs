@@ -259,6 +259,18 @@ impl Gnss {
         }
     }
 
+    /// What pseudoranges alone give at `now`: type, error and 1σ of it \[horizontal per axis, vertical\], white 1σ.
+    pub(crate) fn pseudorange(&mut self, now: SimTime) -> (FixType, Vector3<f64>, [f64; 2], [f64; 2]) {
+        let fix = self.fix.min(FixType::PsrDiff);
+        let errors = if fix == self.fix {
+            self.errors()
+        } else {
+            let begin = || Errors::new(&ReceiverParams::psr_diff(), self.seed, "psr_diff.", now);
+            self.coarser[1].get_or_insert_with(begin)
+        };
+        (fix, errors.at(now), errors.sigma, errors.white)
+    }
+
     fn errors(&mut self) -> &mut Errors {
         let slot = match self.fix {
             fix if fix == self.params.best_fix => None,

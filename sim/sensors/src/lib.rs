@@ -46,7 +46,9 @@ pub use params::{
 };
 pub use port::{Port, PortStats};
 pub use receiver::{Aiding, Receiver};
-pub use solution::{DualAntennaHeading, FixType, GnssSolution, InsQuality, ReceiverOutput};
+pub use solution::{
+    DualAntennaHeading, FixType, GnssSolution, InsQuality, PseudorangePosition, ReceiverOutput,
+};
 
 /// The true motion of the car at one instant, as the sensors see it.
 ///

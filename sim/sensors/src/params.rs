@@ -465,6 +465,8 @@ pub struct ReceiverParams {
     pub dual_antenna_baseline_m: Option<f64>,
     /// From the epoch of a satellite solution until it is computed, s.
     pub gnss_latency_s: f64,
+    /// Distance of the pulses on the input MARK1, each of which gives MARK1PVA, s; absent if nothing is wired to it.
+    pub mark_period_s: Option<f64>,
     /// When the fix gets worse, the error of the solution goes to that of the new type in this time, s:
     /// the filter holds on to what it knows.
     pub hold_time_constant_s: f64,
@@ -562,7 +564,8 @@ impl ReceiverParams {
             start: Start::Aligned,
             antenna_lever_arm_m: [1.11, 0.0, 1.55], // on the roof [E]; a car of Apollo has 1.10866 m from IMU to antenna
             dual_antenna_baseline_m: None,
-            gnss_latency_s: 0.07,           // 50 to 100 ms
+            gnss_latency_s: 0.07, // 50 to 100 ms
+            mark_period_s: None,
             hold_time_constant_s: 60.0,     // [E]
             reacquisition_s: 1.0,           // L1 0.5 s, L2 1 s [R]
             refix_time_constant_s: 5.0,     // 95 % in 15 s: RTK needs 10 to 60 s [R]
@@ -664,6 +667,8 @@ impl ReceiverParams {
         ] {
             within(name, value, -20.0, 20.0, "a distance of at most 20 m")?;
         }
+        let mark_s = self.mark_period_s.unwrap_or(1.0);
+        within("mark_period_s", mark_s, 0.01, 3600.0, "0.01 to 3600 s, or absent")?;
         let baseline_m = self.dual_antenna_baseline_m.unwrap_or(1.0);
         within("dual_antenna_baseline_m", baseline_m, 0.2, 20.0, "0.2 to 20 m, or absent")?;
         if self.best_fix == FixType::None {

@@ -5,12 +5,17 @@ use skidpad_kernel::SimTime;
 use skidpad_novatel::{
     BESTGNSSPOS_ID, BESTGNSSVEL_ID, BESTPOS_ID, BESTVEL_ID, Bestpos, Bestvel, CORRIMUDATA_ID,
     CORRIMUDATAS_ID, Command, CommandReader, GPGGA_ID, GPRMC_ID, Gpgga, Gprmc, GpsTime, Header, INSCOV_ID,
-    INSCOVS_ID, INSPVA_ID, INSPVAS_ID, INSPVAX_ID, Inscovs, Inspvax, LogRequest, LongHeader, PositionType,
-    RAWIMUSX_ID, RAWIMUX_ID, Rawimux, SECONDS_PER_WEEK, Trigger, utc,
+    INSCOVS_ID, INSPVA_ID, INSPVAS_ID, INSPVAX_ID, Inscovs, Inspvax, Log, LogRequest, LongHeader,
+    MARK1PVA_ID, Message, PSRPOS_ID, PSRVEL_ID, PositionType, RAWIMUSX_ID, RAWIMUX_ID, Rawimux,
+    SECONDS_PER_WEEK, Trigger, utc,
 };
 
-/// Outputs of the receiver are this far apart, ms of GPS time.
+/// Outputs of the receiver are this far apart, ms of GPS time; so are the epochs of the satellites.
 const OUTPUT_MS: u32 = 10;
+const EPOCH_MS: u32 = 100;
+/// Logs of the satellites alone come at most 5 times a second while the INS runs (OM-20000141): `ONNEW` gives each
+/// epoch at a multiple of this, ms.
+const ONNEW_EPOCH_MS: u32 = 200;
 /// What the long header of the recorded receiver says: port ICOM1, time status FINESTEERING.
 const LONG: LongHeader = LongHeader {
     message_type: 0,
@@ -41,7 +46,9 @@ const PROMPT: &str = "[ICOM1]";
 /// Logs come in the order of the requests, those of one instant together: INSPVAS and CORRIMUDATAS with the same time
 /// stamp back to back, as Apollo's driver wants them. `ONTIME` is due when GPS time passes a multiple of the period (plus
 /// offset); periods below 10 ms give each output, and RAWIMU both its samples. `ONNEW` and `ONCHANGED` give each new
-/// solution. Not sent, though accepted: MARK1PVA (nothing is wired to that input), PSRPOS and PSRVEL.
+/// solution. Logs of the satellites alone (BESTGNSSPOS, BESTGNSSVEL, PSRPOS, PSRVEL) carry the epoch in their stamp and
+/// come when it has been computed. MARK1PVA comes with each pulse on its input
+/// ([`mark_period_s`](crate::ReceiverParams::mark_period_s)), whatever its trigger.
 #[derive(Clone, Debug)]
 pub struct Port {
     requests: Vec<LogRequest>,
@@ -76,8 +83,11 @@ impl Port {
     /// On the car GPGGA and GPRMC go to other connectors of the receiver; here they come out of this one, until a
     /// client configures it.
     pub fn apollo() -> Self {
-        let every =
-            |id, period_ms, offset_ms| LogRequest { id, trigger: Trigger::OnTime { period_ms, offset_ms } };
+        let every = |id, period_ms, offset_ms| LogRequest {
+            id,
+            ascii: false,
+            trigger: Trigger::OnTime { period_ms, offset_ms },
+        };
         Port {
             requests: vec![
                 every(INSPVAS_ID, 10, 0),
@@ -112,11 +122,16 @@ impl Port {
             };
             match command {
                 Command::UnlogAll => requests.clear(),
-                Command::Unlog(id) => requests.retain(|request| request.id != id),
-                Command::Log(new) => match requests.iter_mut().find(|request| request.id == new.id) {
-                    Some(request) => *request = new,
-                    None => requests.push(new),
-                },
+                Command::Unlog { id, ascii } => {
+                    requests.retain(|request| (request.id, request.ascii) != (id, ascii));
+                }
+                Command::Log(new) => {
+                    let same = |request: &&mut LogRequest| (request.id, request.ascii) == (new.id, new.ascii);
+                    match requests.iter_mut().find(same) {
+                        Some(request) => *request = new,
+                        None => requests.push(new),
+                    }
+                }
                 Command::Accepted => {}
                 Command::Refused(why) => {
                     stats.refused += 1;
@@ -133,21 +148,33 @@ impl Port {
     pub fn send(&mut self, output: &ReceiverOutput, out: &mut Vec<u8>) {
         let time = output.inspvas.time();
         let millis = (time.seconds * 1000.0).round() as u32;
-        let new_epoch = output.gnss.as_ref().map(|gnss| gnss.measured_at);
-        let gnss_is_new = new_epoch.is_some() && new_epoch != self.gnss_seen;
-        self.gnss_seen = new_epoch;
+        let epoch = output.gnss.as_ref().map(|gnss| gnss.measured_at);
+        let is_new = epoch.is_some() && epoch != self.gnss_seen;
+        self.gnss_seen = epoch;
+        let epoch = epoch.filter(|_| is_new).map(|at| earlier(&time, output.measured_at, at));
+        let epoch_ms = epoch.map(|epoch| (epoch.seconds * 1000.0).round() as u32);
         for request in &self.requests {
-            let of_gnss = matches!(request.id, BESTGNSSPOS_ID | BESTGNSSVEL_ID);
-            let due = match request.trigger {
-                Trigger::OnTime { period_ms, offset_ms } => is_due(millis, period_ms, offset_ms),
-                Trigger::OnNew => gnss_is_new || !of_gnss,
-                Trigger::Once => true,
+            let of_gnss = matches!(request.id, BESTGNSSPOS_ID | BESTGNSSVEL_ID | PSRPOS_ID | PSRVEL_ID);
+            let due = match (request.trigger, epoch_ms) {
+                (Trigger::Once, _) => true,
+                _ if request.id == MARK1PVA_ID => output.is_mark,
+                (Trigger::OnTime { period_ms, offset_ms }, _) if !of_gnss => {
+                    is_due(millis, period_ms, offset_ms, OUTPUT_MS)
+                }
+                (Trigger::OnTime { period_ms, offset_ms }, Some(epoch_ms)) => {
+                    is_due(epoch_ms, period_ms, offset_ms, EPOCH_MS)
+                }
+                (Trigger::OnNew, Some(epoch_ms)) if of_gnss => is_due(epoch_ms, ONNEW_EPOCH_MS, 0, EPOCH_MS),
+                (Trigger::OnNew, _) => !of_gnss,
+                (Trigger::OnTime { .. }, None) => false,
             };
             if due {
                 send_log(request, output, &time, out);
             }
         }
-        self.requests.retain(|request| request.trigger != Trigger::Once);
+        if self.requests.iter().any(|request| request.trigger == Trigger::Once) {
+            self.requests.retain(|request| request.trigger != Trigger::Once);
+        }
     }
 
     /// What the port has been told so far.
@@ -156,39 +183,38 @@ impl Port {
     }
 }
 
-/// GPS time has passed a multiple of the period (plus offset) since the output before.
-fn is_due(millis: u32, period_ms: u32, offset_ms: u32) -> bool {
+/// GPS time has passed a multiple of the period (plus offset) in this step.
+fn is_due(millis: u32, period_ms: u32, offset_ms: u32, step_ms: u32) -> bool {
     let week_ms = SECONDS_PER_WEEK * 1000;
     // In the middle of a week no instant is negative; a week is a whole number of the usual periods.
     let shifted = millis + week_ms - offset_ms.min(week_ms);
-    shifted / period_ms != (shifted - OUTPUT_MS) / period_ms
+    shifted / period_ms != (shifted - step_ms) / period_ms
 }
 
 fn send_log(request: &LogRequest, output: &ReceiverOutput, time: &GpsTime, out: &mut Vec<u8>) {
+    let mut put = |time: &GpsTime, message| {
+        let long = !matches!(request.id, INSPVAS_ID | CORRIMUDATAS_ID | INSCOVS_ID | RAWIMUSX_ID);
+        let log = Log { header: Header::stamped(request.id, time, long.then_some(LONG)), message };
+        if request.ascii { log.encode_ascii(out) } else { log.encode(out) }
+    };
     match request.id {
-        INSPVAS_ID => output.inspvas.encode(out),
-        INSPVA_ID => output.inspvas.encode_long(LONG, out),
-        CORRIMUDATAS_ID => output.corrimudatas.encode(out),
-        CORRIMUDATA_ID => output.corrimudatas.encode_long(LONG, out),
-        INSCOVS_ID => stamped(INSCOVS_ID, time, None).encode(&inscovs(output).body(), out),
-        INSCOV_ID => stamped(INSCOV_ID, time, Some(LONG)).encode(&inscovs(output).body(), out),
-        INSPVAX_ID => stamped(INSPVAX_ID, time, Some(LONG)).encode(&inspvax(output).body(), out),
-        BESTPOS_ID => stamped(BESTPOS_ID, time, Some(LONG)).encode(&bestpos(output).body(), out),
-        BESTVEL_ID => stamped(BESTVEL_ID, time, Some(LONG)).encode(&bestvel(output).body(), out),
-        GPGGA_ID => gpgga(output, time).encode(out),
-        GPRMC_ID => gprmc(output, time).encode(out),
-        BESTGNSSPOS_ID | BESTGNSSVEL_ID => {
+        INSPVAS_ID | INSPVA_ID | MARK1PVA_ID => put(time, Message::Inspvas(output.inspvas)),
+        CORRIMUDATAS_ID | CORRIMUDATA_ID => put(time, Message::Corrimudatas(output.corrimudatas)),
+        INSCOVS_ID | INSCOV_ID => put(time, Message::Inscovs(inscovs(output))),
+        INSPVAX_ID => put(time, Message::Inspvax(inspvax(output))),
+        BESTPOS_ID => put(time, Message::Bestpos(bestpos(output))),
+        BESTVEL_ID => put(time, Message::Bestvel(bestvel(output))),
+        BESTGNSSPOS_ID | BESTGNSSVEL_ID | PSRPOS_ID | PSRVEL_ID => {
             let Some(gnss) = &output.gnss else { return };
             let epoch = earlier(time, output.measured_at, gnss.measured_at);
-            let header = stamped(request.id, &epoch, Some(LONG));
-            if request.id == BESTGNSSPOS_ID {
-                header.encode(&bestgnsspos(gnss).body(), out);
-            } else {
-                header.encode(&bestgnssvel(gnss).body(), out);
-            }
+            let message = match request.id {
+                BESTGNSSPOS_ID => Message::Bestpos(bestgnsspos(gnss)),
+                PSRPOS_ID => Message::Bestpos(psrpos(gnss)),
+                _ => Message::Bestvel(bestgnssvel(gnss)),
+            };
+            put(&epoch, message);
         }
         RAWIMUX_ID | RAWIMUSX_ID => {
-            let long = (request.id == RAWIMUX_ID).then_some(LONG);
             let both = match request.trigger {
                 Trigger::OnTime { period_ms, .. } => period_ms < OUTPUT_MS,
                 Trigger::OnNew => true,
@@ -196,15 +222,13 @@ fn send_log(request: &LogRequest, output: &ReceiverOutput, time: &GpsTime, out: 
             };
             for sample in output.imu[usize::from(!both)..].iter().flatten() {
                 let at = earlier(time, output.measured_at, sample.measured_at);
-                stamped(request.id, &at, long).encode(&rawimux(sample, &at).body(), out);
+                put(&at, Message::Rawimux(rawimux(sample, &at)));
             }
         }
+        GPGGA_ID => gpgga(output, time).encode(out),
+        GPRMC_ID => gprmc(output, time).encode(out),
         _ => {}
     }
-}
-
-fn stamped(id: u16, time: &GpsTime, long: Option<LongHeader>) -> Header {
-    Header::stamped(id, time, long)
 }
 
 /// GPS time of `then`, where `now` is `time`.
@@ -306,6 +330,22 @@ fn bestgnsspos(gnss: &GnssSolution) -> Bestpos {
         // GPS and GLONASS on L1, as the recorded receiver says.
         gps_glonass_mask: if fixed { 0x11 } else { 0 },
         ..Bestpos::default()
+    }
+}
+
+/// The same epoch by pseudoranges alone.
+fn psrpos(gnss: &GnssSolution) -> Bestpos {
+    let [east, north, up] = gnss.pseudorange.position_sigma_m;
+    Bestpos {
+        position_type: gnss.pseudorange.fix.wire(),
+        lat_deg: gnss.pseudorange.lat_deg,
+        lon_deg: gnss.pseudorange.lon_deg,
+        height_msl_m: above_sea(gnss.pseudorange.height_m),
+        lat_std_m: north as f32,
+        lon_std_m: east as f32,
+        height_std_m: up as f32,
+        used_multi: 0,
+        ..bestgnsspos(gnss)
     }
 }
 

@@ -8,19 +8,20 @@ use crate::sigmas::{Growth, Motion, Sigmas};
 use crate::unaided::NavError;
 use crate::{
     DualAntennaHeading, FixType, GnssSolution, Imu, ImuParams, ImuSample, InsQuality, ParameterError,
-    ReceiverOutput, ReceiverParams, Start, Truth,
+    PseudorangePosition, ReceiverOutput, ReceiverParams, Start, Truth,
 };
 use nalgebra::{Matrix3, Quaternion, UnitQuaternion, Vector3};
 use skidpad_geo::EnuFrame;
-use skidpad_kernel::{LatencyQueue, NoiseStream, SimTime};
+use skidpad_kernel::{LatencyQueue, NoiseStream, Periodic, SimTime};
 use skidpad_novatel::{Corrimudatas, GpsTime, InsStatus, Inspvas};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 /// Solutions are made at multiples of this, ns: 100 Hz.
 const SOLUTION_NS: u64 = 10_000_000;
 
-/// Epochs of the satellite solution are multiples of this, ns: 5 Hz.
-const EPOCH_NS: u64 = 200_000_000;
+/// Epochs of the satellite solution are multiples of this, ns: 10 Hz.
+const EPOCH_NS: u64 = 100_000_000;
 
 /// The velocity of a satellite solution is this much older than the epoch, in steps of 50 ms: 0.15 s,
 /// as the recorded receiver says. \[M\]
@@ -85,6 +86,7 @@ pub struct Receiver {
     position_white: White<3>,
     velocity_white: White<3>,
     fix_white: White<3>,
+    pseudorange_white: White<3>,
     fix_velocity: White<3>,
     heading_white: White<2>,
     latency_jitter: NoiseStream,
@@ -98,8 +100,10 @@ pub struct Receiver {
     samples: [Option<ImuSample>; 2],
     velocities: [Vector3<f64>; VELOCITY_AGE_STEPS + 1],
     epoch: Option<GnssSolution>,
-    /// A satellite solution that is being computed, and when it is ready.
-    computing: Option<(SimTime, GnssSolution)>,
+    /// Satellite solutions that are being computed, and when they are ready.
+    computing: VecDeque<(SimTime, GnssSolution)>,
+    /// Pulses on the input MARK1.
+    marks: Option<Periodic>,
     on_its_way: LatencyQueue<(SimTime, ReceiverOutput)>,
     last_delivery: SimTime,
     silent_until: SimTime,
@@ -163,6 +167,7 @@ impl Receiver {
         let attitude = [p.tilt_drift_deg * DEG, p.tilt_drift_deg * DEG, p.azimuth_drift_deg * DEG];
         let white = p.position_white_horizontal_m;
         let once = |channel, sigma| Vector3::from(White::new(seed, channel, [sigma; 3]).at(0));
+        let marks = p.mark_period_s.map(|period_s| Periodic::new(seconds(period_s), seconds(period_s)));
         let mut receiver = Receiver {
             gnss: Gnss::new(p, seed, p.start == Start::Cold),
             velocity_drift: drift("gnss.velocity.drift", [p.velocity_drift_mps; 3], p.velocity_correlation_s),
@@ -174,6 +179,7 @@ impl Receiver {
             ),
             velocity_white: White::new(seed, "gnss.velocity.white", [p.velocity_white_mps; 3]),
             fix_white: White::new(seed, "gnss.fix.position", [1.0; 3]),
+            pseudorange_white: White::new(seed, "gnss.fix.pseudorange", [1.0; 3]),
             fix_velocity: White::new(seed, "gnss.fix.velocity", [GNSS_VELOCITY_MPS; 3]),
             heading_white: White::new(seed, "gnss.fix.heading", [1.0; 2]),
             latency_jitter: NoiseStream::new(seed, "gnss.latency"),
@@ -192,7 +198,8 @@ impl Receiver {
             samples: [None; 2],
             velocities: [Vector3::zeros(); VELOCITY_AGE_STEPS + 1],
             epoch: None,
-            computing: None,
+            computing: VecDeque::new(),
+            marks,
             on_its_way: LatencyQueue::new(),
             last_delivery: SimTime::ZERO,
             silent_until: SimTime::ZERO,
@@ -483,12 +490,12 @@ impl Receiver {
             return;
         }
         let solution = self.epoch(now, truth, &attitude);
-        self.computing = Some((now + seconds(self.params.gnss_latency_s), solution));
+        self.computing.push_back((now + seconds(self.params.gnss_latency_s), solution));
     }
 
     fn epoch(&mut self, now: SimTime, truth: &Truth, attitude: &UnitQuaternion<f64>) -> GnssSolution {
         let fix = self.gnss.fix();
-        let last = self.computing.map(|(_, solution)| solution).or(self.epoch);
+        let last = self.computing.back().map(|(_, solution)| *solution).or(self.epoch);
         if fix == FixType::None {
             let age_s = last.map_or(0.0, |last| last.solution_age_s) + EPOCH_NS as f64 * 1e-9;
             let none = GnssSolution { fix: FixType::None, ..last.unwrap_or_else(GnssSolution::nothing) };
@@ -499,6 +506,7 @@ impl Receiver {
                 satellites_tracked: 0,
                 satellites_used: 0,
                 heading: None,
+                pseudorange: PseudorangePosition { fix: FixType::None, ..none.pseudorange },
                 ..none
             };
         }
@@ -512,9 +520,11 @@ impl Receiver {
         let [sigma_h, sigma_v] = [drift_h.hypot(horizontal), drift_v.hypot(vertical)];
         let arm = Vector3::from(self.params.antenna_lever_arm_m);
         let earth = self.imu.earth();
-        let place = earth.to_geodetic(Vector3::from(truth.position_enu_m) + attitude * arm + error);
+        let antenna = Vector3::from(truth.position_enu_m) + attitude * arm;
+        let place = earth.to_geodetic(antenna + error);
         let noise = Vector3::from(self.fix_velocity.at(index));
         let velocity = earth.map_to_level * self.velocities[VELOCITY_AGE_STEPS] + noise;
+        let pseudorange = self.pseudorange(now, &antenna, reflected);
         let differential = fix.is_differential();
         let used = if reflected.is_some() { SATELLITES - 5 } else { SATELLITES };
         GnssSolution {
@@ -532,6 +542,28 @@ impl Receiver {
             satellites_tracked: SATELLITES,
             satellites_used: used,
             heading: (fix == FixType::NarrowInt).then(|| self.heading(index, attitude)).flatten(),
+            pseudorange,
+        }
+    }
+
+    fn pseudorange(
+        &mut self,
+        now: SimTime,
+        antenna: &Vector3<f64>,
+        reflected: Option<Vector3<f64>>,
+    ) -> PseudorangePosition {
+        let (fix, drift, sigma, [horizontal, vertical]) = self.gnss.pseudorange(now);
+        let white = Vector3::from(self.pseudorange_white.at(now.as_ns() / EPOCH_NS));
+        let white = Vector3::new(white.x * horizontal, white.y * horizontal, white.z * vertical);
+        let error = drift + white + reflected.unwrap_or_else(Vector3::zeros);
+        let place = self.imu.earth().to_geodetic(antenna + error);
+        let [sigma_h, sigma_v] = [sigma[0].hypot(horizontal), sigma[1].hypot(vertical)];
+        PseudorangePosition {
+            fix,
+            lat_deg: place.lat_deg,
+            lon_deg: place.lon_deg,
+            height_m: place.height_m,
+            position_sigma_m: [sigma_h, sigma_h, sigma_v],
         }
     }
 
@@ -558,10 +590,8 @@ impl Receiver {
             error.position += Vector3::from(self.position_white.at(index));
             error.velocity += Vector3::from(self.velocity_white.at(index));
         }
-        if let Some((ready_at, solution)) = self.computing
-            && now >= ready_at
-        {
-            (self.epoch, self.computing) = (Some(solution), None);
+        while let Some((_, solution)) = self.computing.pop_front_if(|(ready_at, _)| now >= *ready_at) {
+            self.epoch = Some(solution);
         }
         let ins = self.quality(now);
         let aligned = ins.status != InsStatus::Inactive && ins.status != InsStatus::Aligning;
@@ -596,7 +626,16 @@ impl Receiver {
                 inspvas = Inspvas { week, seconds, status: ins.status.wire(), ..Inspvas::default() };
             }
         }
-        ReceiverOutput { measured_at: now, inspvas, corrimudatas, imu: self.samples, ins, gnss: self.epoch }
+        let is_mark = self.marks.as_mut().is_some_and(|marks| marks.due(now));
+        ReceiverOutput {
+            measured_at: now,
+            inspvas,
+            corrimudatas,
+            imu: self.samples,
+            ins,
+            gnss: self.epoch,
+            is_mark,
+        }
     }
 
     /// What the receiver says of its inertial solution.

@@ -75,9 +75,11 @@ pub struct ReceiverOutput {
     pub imu: [Option<ImuSample>; 2],
     /// What the receiver thinks of the inertial solution.
     pub ins: InsQuality,
-    /// The newest satellite-only solution that had been computed by then; 5 Hz, so several outputs
+    /// The newest satellite-only solution that had been computed by then; 10 Hz, so several outputs
     /// carry the same one. `None` before the first epoch.
     pub gnss: Option<GnssSolution>,
+    /// A pulse on the input MARK1 fell on this instant.
+    pub is_mark: bool,
 }
 
 /// What the receiver reports of its inertial solution (INSPVAX, INSCOVS, BESTPOS), 1σ.
@@ -130,6 +132,23 @@ pub struct GnssSolution {
     pub satellites_used: u8,
     /// Direction of the baseline, with two antennas and resolved ambiguities.
     pub heading: Option<DualAntennaHeading>,
+    /// The same epoch without the carrier phase (PSRPOS).
+    pub pseudorange: PseudorangePosition,
+}
+
+/// What pseudoranges alone make of an epoch, at the antenna.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PseudorangePosition {
+    /// PSRDIFF with corrections, SINGLE without, NONE without satellites.
+    pub fix: FixType,
+    /// WGS84 latitude, °.
+    pub lat_deg: f64,
+    /// WGS84 longitude, °.
+    pub lon_deg: f64,
+    /// Height above the ellipsoid, m.
+    pub height_m: f64,
+    /// Reported deviations, \[east, north, up\], m.
+    pub position_sigma_m: [f64; 3],
 }
 
 impl GnssSolution {
@@ -150,6 +169,13 @@ impl GnssSolution {
             satellites_tracked: 0,
             satellites_used: 0,
             heading: None,
+            pseudorange: PseudorangePosition {
+                fix: FixType::None,
+                lat_deg: 0.0,
+                lon_deg: 0.0,
+                height_m: 0.0,
+                position_sigma_m: [0.0; 3],
+            },
         }
     }
 }

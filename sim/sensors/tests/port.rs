@@ -69,6 +69,15 @@ fn the_stream_has_the_logs_of_the_real_configuration_at_their_rates_exactly_pair
         ("GPRMC", 10),
     ];
     assert_eq!(count(&items), BTreeMap::from(expected));
+    for item in &items {
+        let Item::Log(log) = item else { continue };
+        let on = |period_ms| assert_eq!(log.header.millis % period_ms, 0, "{}", name(item));
+        match log.header.id {
+            BESTGNSSPOS_ID | BESTGNSSVEL_ID | BESTPOS_ID => on(500),
+            INSCOVS_ID => on(1000),
+            _ => on(10),
+        }
+    }
     let stamps = |wanted: u16| -> Vec<(u32, u64)> {
         let stamp = |item: &Item| match item {
             Item::Log(Log { message: Message::Inspvas(log), .. }) if wanted == INSPVAS_ID => {
@@ -181,8 +190,7 @@ fn a_client_configures_its_port_as_it_would_a_receiver() {
     let stats = port.stats();
     assert_eq!((stats.accepted, stats.refused, stats.garbage), (7, 1, 1));
     let items = items(&wire(&mut port, outputs));
-    // The newest satellite solution at once, then 5 a second.
-    let expected = [("INSPVAS", 500), ("CORRIMUDATAS", 1000), ("BESTGNSSPOS", 51), ("RAWIMUSX", 2000)];
+    let expected = [("INSPVAS", 500), ("CORRIMUDATAS", 1000), ("BESTGNSSPOS", 50), ("RAWIMUSX", 2000)];
     let counted = count(&items);
     assert_eq!(counted, BTreeMap::from(expected));
     let raw: Vec<&Rawimux> = items
@@ -239,12 +247,13 @@ fn float(text: &str) -> f64 {
 
 #[test]
 fn an_independent_decoder_reads_the_same_values_from_every_log() {
-    let outputs = parked_outputs(ReceiverParams::rtk_fixed(), 8);
+    let outputs = parked_outputs(with_marks(), 8);
     let outputs = &outputs[300..700];
     let mut port = Port::apollo();
     port.receive(
         b"LOG INSPVAB ONTIME 0.5\r\nLOG CORRIMUDATAB ONTIME 0.5\r\nLOG INSCOVB ONTIME 1\r\nLOG INSPVAXB ONTIME 0.5\r\n\
-          LOG BESTVELB ONTIME 0.5\r\nLOG RAWIMUSXB ONNEW\r\nLOG RAWIMUXB ONTIME 1\r\n",
+          LOG BESTVELB ONTIME 0.5\r\nLOG RAWIMUSXB ONNEW\r\nLOG RAWIMUXB ONTIME 1\r\nLOG PSRPOSB ONTIME 1\r\n\
+          LOG PSRVELB ONTIME 1\r\nLOG MARK1PVAB ONNEW\r\n",
         &mut Vec::new(),
     );
     let stream = wire(&mut port, outputs);
@@ -364,7 +373,87 @@ fn an_independent_decoder_reads_the_same_values_from_every_log() {
         assert_eq!(numbers, expected, "{line}");
     }
     assert_eq!(theirs.next(), Some("crc_errors 0 noise 0"));
-    assert_eq!(kinds.len(), 15, "{kinds:?}");
+    assert_eq!(kinds.len(), LOGS.len(), "every log that this crate knows: {kinds:?}");
+}
+
+fn with_marks() -> ReceiverParams {
+    ReceiverParams { mark_period_s: Some(0.5), ..ReceiverParams::rtk_fixed() }
+}
+
+#[test]
+fn an_independent_decoder_reads_the_same_values_from_the_text_of_every_log() {
+    let outputs = parked_outputs(with_marks(), 7);
+    let mut port = Port::silent();
+    let binary: Vec<&str> =
+        LOGS.iter().map(|(name, ..)| *name).filter(|name| !name.starts_with("GP")).collect();
+    for name in &binary {
+        // Binary first, so that the text follows it.
+        for form in ["B", "A"] {
+            port.receive(format!("LOG {name}{form} ONTIME 0.5\r\n").as_bytes(), &mut Vec::new());
+        }
+    }
+    assert_eq!(port.stats().accepted, 2 * binary.len() as u64);
+    let Some(theirs) = python(&wire(&mut port, &outputs[200..600])) else { return };
+    let lines: Vec<&str> = theirs.lines().collect();
+    assert_eq!(lines.last(), Some(&"crc_errors 0 noise 0"));
+    for (name, id, _) in LOGS.iter().filter(|(name, ..)| binary.contains(name)) {
+        let text = lines.iter().filter(|line| **line == format!("ascii {id}")).count();
+        assert_eq!(text, 8, "{name}: twice a second for 4 s");
+        assert_eq!(lines.iter().filter(|line| line.starts_with(&format!("{id} "))).count(), 8, "{name}");
+    }
+    port.receive(b"UNLOG BESTPOSA\r\n", &mut Vec::new());
+    let left = String::from_utf8_lossy(&wire(&mut port, &outputs[200..300])).into_owned();
+    assert!(!left.contains("#BESTPOSA") && left.contains("#BESTVELA"), "its binary form goes on");
+}
+
+#[test]
+fn a_pulse_on_the_input_gives_the_solution_of_its_instant_and_nothing_wired_gives_none() {
+    let outputs = parked_outputs(with_marks(), 6);
+    let mut port = Port::silent();
+    port.receive(b"log mark1pvab onnew\r\n", &mut Vec::new());
+    let marks: Vec<Inspvas> = items(&wire(&mut port, &outputs[..550]))
+        .into_iter()
+        .map(|item| match item {
+            Item::Log(Log { header, message: Message::Inspvas(log) }) if header.id == MARK1PVA_ID => log,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(marks.len(), 11);
+    for mark in &marks {
+        assert_eq!(mark.seconds.fract() % 0.5, 0.0);
+        assert!(outputs.iter().any(|output| output.inspvas == *mark));
+    }
+    let unwired = parked_outputs(ReceiverParams::rtk_fixed(), 6);
+    assert!(wire(&mut port, &unwired).is_empty());
+}
+
+#[test]
+fn pseudoranges_alone_are_a_position_of_their_own_with_the_errors_they_report() {
+    let mut port = Port::silent();
+    port.receive(b"LOG PSRPOSB ONCE\r\nLOG BESTGNSSPOSB ONCE\r\n", &mut Vec::new());
+    let mut normalised = Vec::new();
+    for seed in 0..150 {
+        let params = ReceiverParams::rtk_fixed();
+        let mut receiver = Receiver::new(params, ImuParams::ideal(), &frame(), EPOCH_UNIX_S, seed).unwrap();
+        let output = outputs(&mut receiver, |_| parked(), 5, 0, 300).pop().unwrap().1;
+        let mut bytes = Vec::new();
+        port.clone().send(&output, &mut bytes);
+        let logs = items(&bytes);
+        let [
+            Item::Log(Log { message: Message::Bestpos(psr), .. }),
+            Item::Log(Log { message: Message::Bestpos(rtk), .. }),
+        ] = &logs[..]
+        else {
+            panic!("{logs:?}");
+        };
+        assert_eq!((psr.position_type, rtk.position_type), (17, 50));
+        assert!(psr.lat_std_m > 10.0 * rtk.lat_std_m && psr.used_multi == 0);
+        // Against the carrier phase, whose centimetre does not matter.
+        normalised.push((psr.lat_deg - rtk.lat_deg) * 111_000.0 / f64::from(psr.lat_std_m));
+        normalised.push((psr.height_msl_m - rtk.height_msl_m) / f64::from(psr.height_std_m));
+    }
+    let rms = common::rms(normalised);
+    assert!((0.8..1.2).contains(&rms), "{rms}");
 }
 
 /// What is compared of a parked car, by axes of the vehicle: right, forward, up.
