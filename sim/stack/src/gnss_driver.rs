@@ -18,8 +18,8 @@ use skidpad_msgs::apollo::{
     localization::{Gps, Imu, Pose},
 };
 use skidpad_novatel::{
-    BESTGNSSPOS_ID, BESTPOS_ID, Bestpos, Corrimudatas, Decoder, DecoderStats, GPS_EPOCH_UNIX_S,
-    GPS_LEAP_SECONDS, INSPVA_ID, INSPVAS_ID, InsStatus, Inspvas, Message, PSRPOS_ID, SECONDS_PER_WEEK,
+    Bestpos, Corrimudatas, Decoder, DecoderStats, GPS_EPOCH_UNIX_S, GPS_LEAP_SECONDS, GpsTime, INSPVA_ID,
+    INSPVAS_ID, InsStatus, Inspvas, Message, SECONDS_PER_WEEK,
 };
 use std::f64::consts::PI;
 
@@ -48,6 +48,8 @@ pub struct GnssDriver {
     position: Option<Inspvas>,
     increments: Option<Corrimudatas>,
     fix: Option<Bestpos>,
+    /// GPS time of the newest position or velocity log, seconds since the GPS epoch.
+    fix_s: Option<f64>,
     fixes: u64,
     sequence_num: u32,
 }
@@ -62,6 +64,7 @@ impl GnssDriver {
             position: None,
             increments: None,
             fix: None,
+            fix_s: None,
             fixes: 0,
             sequence_num: 0,
         }
@@ -75,9 +78,13 @@ impl GnssDriver {
                 // MARK1PVA has the same body, and is none of the pair.
                 (INSPVA_ID | INSPVAS_ID, Message::Inspvas(log)) => self.on_inspvas(log),
                 (_, Message::Corrimudatas(log)) => self.on_corrimudatas(log),
-                (BESTPOS_ID | BESTGNSSPOS_ID | PSRPOS_ID, Message::Bestpos(log)) => {
-                    self.fix = Some(*log);
-                    self.fixes += 1;
+                (_, Message::Bestpos(fix)) => {
+                    self.fix = Some(*fix);
+                    self.pair_fix(&log.header.time());
+                    None
+                }
+                (_, Message::Bestvel(_)) => {
+                    self.pair_fix(&log.header.time());
                     None
                 }
                 _ => None,
@@ -91,7 +98,13 @@ impl GnssDriver {
         self.decoder.stats()
     }
 
-    /// Position logs so far: with each of them the driver publishes [`GnssDriver::gnss_status`].
+    fn pair_fix(&mut self, time: &GpsTime) {
+        let fix_s = gps_s(time.week, time.seconds);
+        self.fixes += u64::from(self.fix_s.replace(fix_s) == Some(fix_s));
+    }
+
+    /// Position or velocity logs so far that carried the time of the one before: with each of them the driver publishes
+    /// [`GnssDriver::gnss_status`].
     pub fn fixes(&self) -> u64 {
         self.fixes
     }
@@ -133,7 +146,7 @@ impl GnssDriver {
     }
 
     fn pair(&mut self, week: u32, seconds: f64) -> Option<GnssOutput> {
-        let measurement_s = f64::from(week) * f64::from(SECONDS_PER_WEEK) + seconds;
+        let measurement_s = gps_s(week, seconds);
         if self.measurement_s != Some(measurement_s) {
             self.measurement_s = Some(measurement_s);
             return None;
@@ -173,6 +186,11 @@ impl GnssDriver {
         });
         Some(GnssOutput { imu, gps })
     }
+}
+
+/// Seconds since the GPS epoch.
+fn gps_s(week: u32, seconds: f64) -> f64 {
+    f64::from(week) * f64::from(SECONDS_PER_WEEK) + seconds
 }
 
 fn point([x, y, z]: [f64; 3]) -> Option<Point3D> {

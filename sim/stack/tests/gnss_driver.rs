@@ -2,7 +2,10 @@
 
 use skidpad_geo::UtmZone;
 use skidpad_msgs::apollo::common::{Point3D, Quaternion, gnss_status::ins_status};
-use skidpad_novatel::{Corrimudatas, Decoder, Inspvas, Message};
+use skidpad_novatel::{
+    BESTGNSSPOS_ID, BESTGNSSVEL_ID, Bestpos, Bestvel, Corrimudatas, Decoder, GpsTime, Header, Inspvas,
+    LongHeader, Message,
+};
 use skidpad_stack::{
     gnss_driver::{GnssDriver, GnssOutput},
     localization::{Localization, LocalizationConf},
@@ -214,6 +217,30 @@ fn a_position_off_the_grid_gives_the_imu_alone() {
     for (lat_deg, lon_deg) in [(f64::NAN, -122.0), (95.0, -122.0), (37.0, 60.0), (f64::INFINITY, 0.0)] {
         assert!(output(&Inspvas { lat_deg, lon_deg, ..inspvas(1.0) }).gps.is_none());
     }
+}
+
+#[test]
+fn a_position_and_a_velocity_of_one_instant_make_a_fix() {
+    let mut driver = GnssDriver::new(zone());
+    let header = |id, seconds| {
+        let time = GpsTime { week: 1918, seconds };
+        Header::stamped(id, &time, Some(LongHeader::default()))
+    };
+    let mut feed = |seconds, solution_status, velocity_s| {
+        let mut wire = Vec::new();
+        let fix = Bestpos { solution_status, position_type: 50, used: 14, ..Bestpos::default() };
+        header(BESTGNSSPOS_ID, seconds).encode(&fix.body(), &mut wire);
+        header(BESTGNSSVEL_ID, velocity_s).encode(&Bestvel::default().body(), &mut wire);
+        driver.on_bytes(&wire, |_| ());
+        (driver.fixes(), driver.gnss_status())
+    };
+    let (fixes, status) = feed(1001.0, 0, 1001.0);
+    assert_eq!(fixes, 1);
+    assert!(status.solution_completed());
+    assert_eq!((status.solution_status(), status.position_type(), status.num_sats()), (0, 50, 14));
+    assert_eq!(feed(1002.0, 0, 1002.2).0, 1, "a velocity of another instant makes no pair");
+    let (fixes, status) = feed(1003.0, 1, 1003.0);
+    assert!(fixes == 2 && !status.solution_completed());
 }
 
 #[test]
