@@ -15,6 +15,11 @@ pub trait Outside {
         let _ = now;
     }
 
+    /// Why the run cannot go on, if who fills a seat out there is lost; asked after each [`Outside::tick`].
+    fn lost(&self) -> Option<String> {
+        None
+    }
+
     /// Frames from outside: each is given to `send` with the number of the peer that it comes from, and competes
     /// for the bus from `now` on. A peer does not get its own frames back.
     fn frames_in(&mut self, now: SimTime, send: &mut dyn FnMut(u8, Frame)) {

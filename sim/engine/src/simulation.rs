@@ -137,6 +137,8 @@ pub struct Simulation {
     receiver_bytes: Vec<u8>,
     stack: Stack,
     external: Seats,
+    /// Why who fills a seat outside is lost, as it was told there.
+    lost_outside: Option<String>,
     epoch_unix_s: f64,
     engages: bool,
     observer: Observer,
@@ -214,6 +216,7 @@ impl Simulation {
             receiver_bytes: Vec::new(),
             stack,
             external,
+            lost_outside: None,
             epoch_unix_s: options.epoch_unix_s,
             engages: spec.operator.engage,
             observer: Observer::new(options.epoch_unix_s, scenario.frame, scenario.reference.clone()),
@@ -256,7 +259,7 @@ impl Simulation {
 
     /// Why the stack outside is taken for dead, if it is.
     pub fn lost(&self) -> Option<&str> {
-        self.stack.lost()
+        self.lost_outside.as_deref().or_else(|| self.stack.lost())
     }
 
     /// Takes one tick; the sample of this instant if one was due.
@@ -281,6 +284,12 @@ impl Simulation {
     ) -> Option<TraceSample> {
         let now = self.now;
         outside.tick(now);
+        if self.lost_outside.is_none()
+            && let Some(why) = outside.lost()
+        {
+            self.observer.event(now, "stack_lost", why.clone());
+            self.lost_outside = Some(why);
+        }
         if now == SimTime::ZERO && !self.waits_for_stack(outside) {
             self.begin(now);
         }

@@ -7,7 +7,7 @@ use crate::receiver_link::{ReceiverLink, ReceiverLinkName, ReceiverLinkReport};
 use crate::report::LinkReport;
 use crate::topic_link::{Health, TopicLink, TopicLinkReport};
 use skidpad_can::Frame;
-use skidpad_engine::{EPOCH_UNIX_S, Outside, Sender, TopicMessage};
+use skidpad_engine::{EPOCH_UNIX_S, Outcome, Outside, Sender, TopicMessage};
 use skidpad_kernel::SimTime;
 use skidpad_sensors::ReceiverOutput;
 use std::collections::VecDeque;
@@ -97,6 +97,11 @@ impl Links {
         })
     }
 
+    /// Tells the links that carry topics how the run ended.
+    pub fn tell(&mut self, outcome: &Outcome) {
+        self.topics.iter_mut().for_each(|link| link.tell(outcome));
+    }
+
     /// Serves the receiver's port on these links too.
     ///
     /// # Errors
@@ -153,6 +158,10 @@ impl Outside for Links {
         }
         self.receiver.iter_mut().for_each(ReceiverLink::poll);
         self.topics.iter_mut().for_each(|link| link.tick(now));
+    }
+
+    fn lost(&self) -> Option<String> {
+        Links::lost(self)
     }
 
     fn listens(&self) -> bool {

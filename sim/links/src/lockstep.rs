@@ -22,9 +22,12 @@ pub use session::{MAX_MESSAGES, MAX_STEP, ProtocolError, Said, Session, VERSION}
 
 use crate::LinkError;
 use crate::pace::Histogram;
+use crate::topic_link::{Health, TopicLink, TopicLinkReport};
+use skidpad_engine::{Outcome, SeatId, Seats, TopicMessage};
 use skidpad_kernel::{Periodic, SimTime};
-use skidpad_msgs::lockstep::{Bye, Hello, Message, Topic as TopicOffer, Vehicle, Verdict};
+use skidpad_msgs::lockstep::{Bye, Hello, Message, Metric, Topic as TopicOffer, Vehicle, Verdict};
 use skidpad_msgs::{TOPICS, Topic};
+use skidpad_score::Metrics;
 use socket::{Listener, Stream};
 use std::io::{ErrorKind, Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,10 +37,11 @@ use std::time::{Duration, Instant};
 pub const STEP_PERIOD: Duration = Duration::from_millis(10);
 /// The first step: the embedded control's turn.
 const STEP_PHASE: Duration = Duration::from_millis(4);
-/// How long a stack may take for one answer, if no one says otherwise.
-pub const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// While no stack has come, it is looked for so often.
+const LOOK: Duration = Duration::from_millis(1);
 /// A wait is interrupted so often to see whether someone wants to stop.
 const SLICE: Duration = Duration::from_millis(100);
+const MONITOR: &str = "/apollo/monitor";
 /// Bytes read at a time.
 const READ_BYTES: usize = 64 << 10;
 
@@ -50,10 +54,26 @@ pub struct Invitation {
     pub scenario: String,
     /// The car.
     pub vehicle: Vehicle,
-    /// Seats that the stack fills, by the names that scenarios give them.
-    pub seats: Vec<String>,
+    /// Seats that the stack fills.
+    pub seats: Seats,
     /// Unix time of the simulated time 0, s.
     pub epoch_unix_s: f64,
+}
+
+/// How long a stack is waited for, in wall time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// Until it has joined.
+    pub join: Duration,
+    /// For each of its answers.
+    pub answer: Duration,
+}
+
+impl Default for Patience {
+    /// 30 s until it has joined, 10 s for an answer.
+    fn default() -> Self {
+        Patience { join: Duration::from_secs(30), answer: Duration::from_secs(10) }
+    }
 }
 
 /// What crossed the link.
@@ -138,14 +158,18 @@ enum Guest {
 pub struct Lockstep {
     listener: Listener,
     hello: Hello,
-    answer_within: Duration,
+    seats: Seats,
+    patience: Patience,
     stop: Option<&'static AtomicBool>,
     guest: Guest,
     schedule: Periodic,
     /// What has been published since the last step.
     published: Vec<Message>,
-    /// What the stack has answered.
-    answered: Vec<(&'static Topic, Vec<u8>)>,
+    /// What the stack has answered, and at which step; it arrives after that.
+    answered: Vec<TopicMessage>,
+    answered_at: SimTime,
+    /// How the run ended.
+    bye: Option<Bye>,
     answer_times: Histogram,
     report: LockstepReport,
 }
@@ -160,19 +184,22 @@ impl Lockstep {
     pub fn open(
         name: &LockstepName,
         invitation: Invitation,
-        answer_within: Duration,
+        patience: Patience,
         stop: Option<&'static AtomicBool>,
     ) -> Result<Self, LinkError> {
         let (listener, name) = Listener::open(name)?;
         Ok(Lockstep {
             listener,
-            hello: hello(invitation, answer_within),
-            answer_within,
+            seats: invitation.seats,
+            hello: hello(invitation, patience.answer),
+            patience,
             stop,
             guest: Guest::Nobody,
             schedule: Periodic::new(STEP_PERIOD, STEP_PHASE),
             published: Vec::new(),
             answered: Vec::new(),
+            answered_at: SimTime::ZERO,
+            bye: None,
             answer_times: Histogram::default(),
             report: LockstepReport { name, ..Default::default() },
         })
@@ -199,7 +226,7 @@ impl Lockstep {
     }
 
     /// Before the run: lets a stack join, as far as that goes without waiting. True once one has.
-    pub fn poll(&mut self) -> bool {
+    pub fn look(&mut self) -> bool {
         if matches!(self.guest, Guest::Nobody)
             && let Some(mut stream) = self.listener.accept()
         {
@@ -225,8 +252,8 @@ impl Lockstep {
         let said = match stream.read(&mut bytes) {
             Ok(0) => Err("it closed the connection before it said Ready".to_string()),
             Ok(length) => session.receive(&bytes[..length]).map_err(|error| error.to_string()),
-            Err(error) if is_passing(error.kind()) => match since.elapsed() > self.answer_within {
-                true => Err(format!("it did not say Ready within {} s", self.answer_within.as_secs_f64())),
+            Err(error) if is_passing(error.kind()) => match since.elapsed() > self.patience.answer {
+                true => Err(format!("it did not say Ready within {} s", self.patience.answer.as_secs_f64())),
                 false => Ok(None),
             },
             Err(error) => Err(format!("the connection broke before it said Ready: {error}")),
@@ -238,7 +265,7 @@ impl Lockstep {
                 else {
                     return;
                 };
-                match stream.block_for(SLICE.min(self.answer_within)) {
+                match stream.block_for(SLICE.min(self.patience.answer)) {
                     Ok(()) => {
                         self.schedule = Periodic::new(step_period, STEP_PHASE);
                         self.report.stack = name;
@@ -269,31 +296,26 @@ impl Lockstep {
         self.report.refusal = Some(why.to_string());
     }
 
-    /// Something has been published on a topic; `encode` appends the message's bytes.
-    pub fn publish(&mut self, topic: &'static Topic, encode: impl FnOnce(&mut Vec<u8>)) {
-        if let Guest::Joined(_, session) = &self.guest
-            && session.wants(topic.name)
-        {
-            let mut data = Vec::new();
-            encode(&mut data);
-            self.published.push(Message { topic: topic.name.into(), data });
-        }
-    }
-
-    /// The tick of the instant `now` begins: if a step is due, the stack is asked, and this waits for its answer.
-    pub fn tick(&mut self, now: SimTime) {
-        if self.schedule.due(now) && self.has_joined() {
-            self.turn_away();
-            if let Err(failure) = self.exchange(now) {
-                self.lose(&failure);
+    /// Waits until a stack has joined.
+    fn wait_for_stack(&mut self) {
+        let began = Instant::now();
+        while !self.look() && !self.shall_stop() {
+            if began.elapsed() >= self.patience.join {
+                let name = &self.report.name;
+                let within_s = self.patience.join.as_secs_f64();
+                let refusal = match &self.report.refusal {
+                    Some(refusal) => format!("; the last one that came was refused: {refusal}"),
+                    None => format!("; start it, and let it connect to {name}"),
+                };
+                self.report.failure = Some(format!("no stack joined within {within_s} s{refusal}"));
+                return;
             }
+            std::thread::sleep(LOOK);
         }
     }
 
-    /// What the stack has published, each once, with its topic. A message that makes no sense is to be reported with
-    /// [`Lockstep::lose`].
-    pub fn take(&mut self) -> impl Iterator<Item = (&'static Topic, Vec<u8>)> + use<> {
-        std::mem::take(&mut self.answered).into_iter()
+    fn shall_stop(&self) -> bool {
+        self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed))
     }
 
     /// A stack that comes while another takes part is told so.
@@ -312,12 +334,12 @@ impl Lockstep {
     fn exchange(&mut self, now: SimTime) -> Result<(), String> {
         let Guest::Joined(stream, session) = &mut self.guest else { return Ok(()) };
         let asked = Instant::now();
-        let stop = self.stop;
+        let (stop, answer_within) = (self.stop, self.patience.answer);
         let keep_on = || {
-            if asked.elapsed() < self.answer_within {
+            if asked.elapsed() < answer_within {
                 return Ok(!stop.is_some_and(|stop| stop.load(Ordering::Relaxed)));
             }
-            Err(format!("it did not answer within {} s", self.answer_within.as_secs_f64()))
+            Err(format!("it did not answer within {} s", answer_within.as_secs_f64()))
         };
 
         let mut out = Vec::new();
@@ -355,8 +377,8 @@ impl Lockstep {
                 Some(Said::Commands(messages)) => {
                     self.answer_times.add(asked.elapsed());
                     self.report.steps += 1;
-                    messages.into_iter().for_each(|message| self.sort(message));
-                    return Ok(());
+                    self.answered_at = now;
+                    return messages.into_iter().try_for_each(|message| self.sort(message));
                 }
                 Some(Said::Leave(reason)) => return Err(format!("it left: {reason}")),
                 Some(Said::Ready { .. }) => return Err("it said Ready twice".into()),
@@ -365,23 +387,21 @@ impl Lockstep {
     }
 
     /// A message is the stack's to send, or ignored.
-    fn sort(&mut self, message: Message) {
-        let may_send =
-            |name: &str| self.hello.topics.iter().any(|topic| topic.from_stack && topic.name == name);
-        match skidpad_msgs::topic(&message.topic) {
-            Some(topic) if may_send(topic.name) => {
-                self.report.received += 1;
-                self.answered.push((topic, message.data));
-            }
-            _ => {
-                self.report.ignored += 1;
-                self.report.ignored_topic.get_or_insert_with(|| message.topic.chars().take(100).collect());
-            }
+    fn sort(&mut self, message: Message) -> Result<(), String> {
+        let topic = skidpad_msgs::topic(&message.topic);
+        if let Some(topic) = topic.filter(|topic| may_send(self.seats, topic)) {
+            let decoded = TopicMessage::decode(topic, &message.data).map_err(|error| error.to_string())?;
+            self.answered.push(decoded);
+            self.report.received += 1;
+        } else {
+            self.report.ignored += 1;
+            self.report.ignored_topic.get_or_insert_with(|| message.topic.chars().take(100).collect());
         }
+        Ok(())
     }
 
     /// The run has no stack any more, for this reason; the stack is told.
-    pub fn lose(&mut self, why: &str) {
+    fn lose(&mut self, why: &str) {
         let Guest::Joined(stream, session) = &mut self.guest else { return };
         let stack = &self.report.stack;
         self.report.failure = Some(format!("lost the stack \"{stack}\" in step {}: {why}", session.steps()));
@@ -401,18 +421,93 @@ impl Lockstep {
         report.answer_us = [0.5, 0.99, 1.0].map(|share| self.answer_times.quantile_us(share));
         report
     }
+}
+
+impl TopicLink for Lockstep {
+    fn name(&self) -> &str {
+        &self.report.name
+    }
+
+    /// If a step is due, the stack is asked, and this waits for its answer; before the first tick for a stack.
+    fn tick(&mut self, now: SimTime) {
+        if self.failure().is_some() {
+            return;
+        }
+        if !self.has_joined() {
+            self.wait_for_stack();
+        }
+        if self.schedule.due(now) && self.has_joined() {
+            self.turn_away();
+            if let Err(failure) = self.exchange(now) {
+                self.lose(&failure);
+            }
+        }
+    }
+
+    fn send(&mut self, _: SimTime, message: &TopicMessage) {
+        if let Guest::Joined(_, session) = &self.guest
+            && session.wants(message.topic_name())
+        {
+            let mut data = Vec::new();
+            message.encode(&mut data);
+            self.published.push(Message { topic: message.topic_name().into(), data });
+        }
+    }
+
+    fn poll(&mut self, now: SimTime, deliver: &mut dyn FnMut(TopicMessage)) {
+        if now > self.answered_at {
+            self.answered.drain(..).for_each(deliver);
+        }
+    }
+
+    fn health(&self) -> Health {
+        match (&self.report.failure, &self.guest) {
+            (Some(failure), _) => Health::Lost(failure.clone()),
+            (None, Guest::Joined(..)) => Health::Well,
+            (None, _) => Health::Waiting("no stack has joined".into()),
+        }
+    }
+
+    fn tell(&mut self, outcome: &Outcome) {
+        self.bye = Some(bye(outcome));
+    }
 
     /// Tells the stack how it ended, and closes the link; the file of a Unix socket is removed.
-    pub fn finish(mut self, bye: Bye) -> LockstepReport {
+    fn finish(mut self: Box<Self>, _: Option<&str>) -> TopicLinkReport {
         if let Guest::Joined(stream, session) = &mut self.guest {
             let mut out = Vec::new();
-            session.bye(bye, &mut out);
+            session.bye(self.bye.take().unwrap_or_else(|| no_verdict("the run was interrupted")), &mut out);
             // A stack that has gone meanwhile misses nothing that the report does not say.
             let _ = stream.write_all(&out);
             stream.end();
         }
-        self.report()
+        let report = self.report();
+        TopicLinkReport {
+            counts: report.named().to_vec(),
+            sentences: report.sentences(),
+            error: report.failure,
+            name: report.name,
+        }
     }
+}
+
+/// The verdict with the metrics that were measured.
+fn bye(outcome: &Outcome) -> Bye {
+    if let Some(lost) = &outcome.lost {
+        return no_verdict(lost);
+    }
+    let verdict = if outcome.verdict.passed { Verdict::Passed } else { Verdict::Failed };
+    let broken = outcome.verdict.limits.iter().filter(|limit| !limit.passed).map(|limit| limit.name.as_str());
+    let names = Metrics::INFO.iter().map(|info| info.name).chain(["stopped", "limit_cycle"]);
+    let metrics = names.filter_map(|name| {
+        let value = outcome.metrics.get(name).filter(|value| value.is_finite())?;
+        Some(Metric { name: name.into(), value })
+    });
+    let reason = match verdict {
+        Verdict::Passed => String::new(),
+        _ => format!("limits broken: {}", broken.collect::<Vec<_>>().join(", ")),
+    };
+    Bye { verdict: verdict.into(), reason, metrics: metrics.collect() }
 }
 
 fn hello(invitation: Invitation, answer_within: Duration) -> Hello {
@@ -421,8 +516,7 @@ fn hello(invitation: Invitation, answer_within: Duration) -> Hello {
         name: topic.name.into(),
         r#type: topic.message.into(),
         rate_hz: topic.rate_hz.unwrap_or(0.0),
-        // Every module may speak on the monitor topic.
-        from_stack: publisher(topic).is_none_or(|seat| seats.iter().any(|name| name == seat)),
+        from_stack: may_send(seats, topic),
     });
     Hello {
         version: VERSION,
@@ -430,7 +524,7 @@ fn hello(invitation: Invitation, answer_within: Duration) -> Hello {
         scenario,
         vehicle: Some(vehicle),
         topics: topics.collect(),
-        seats,
+        seats: seats.iter().map(|seat| seat.name().into()).collect(),
         step_period_ns: STEP_PERIOD.as_nanos() as u64,
         epoch_unix_s,
         answer_timeout_s: answer_within.as_secs_f64(),
@@ -438,17 +532,9 @@ fn hello(invitation: Invitation, answer_within: Duration) -> Hello {
     }
 }
 
-/// The seat that publishes a topic; `None`: every one. The pad is the operator's.
-fn publisher(topic: &Topic) -> Option<&'static str> {
-    match topic.name {
-        "/apollo/planning" => Some("planning"),
-        "/apollo/control" => Some("control"),
-        "/apollo/localization/pose" => Some("localization"),
-        "/apollo/canbus/chassis" | "/apollo/canbus/chassis_detail" => Some("canbus"),
-        "/apollo/monitor" => None,
-        name if name.starts_with("/apollo/sensor/gnss/") => Some("gnss_driver"),
-        _ => Some("operator"),
-    }
+/// Whether a stack in these seats may publish on a topic. The pad is the operator's, the monitor everybody's.
+fn may_send(seats: Seats, topic: &Topic) -> bool {
+    SeatId::of_topic(topic).map_or(topic.name == MONITOR, |seat| seats.contains(seat))
 }
 
 fn no_verdict(reason: &str) -> Bye {

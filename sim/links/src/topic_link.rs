@@ -1,6 +1,6 @@
 //! The socket for links that carry the stack's topics.
 
-use skidpad_engine::TopicMessage;
+use skidpad_engine::{Outcome, TopicMessage};
 use skidpad_kernel::SimTime;
 use skidpad_msgs::Topic;
 use std::fmt;
@@ -33,6 +33,11 @@ pub trait TopicLink: fmt::Debug + Send {
     fn about(&self, topic: &Topic) -> Option<String> {
         let _ = topic;
         None
+    }
+
+    /// The run is over, and this came of it. Not called if it was interrupted.
+    fn tell(&mut self, outcome: &Outcome) {
+        let _ = outcome;
     }
 
     /// Ends the link: what is under way is sent, registrations are withdrawn, sockets are closed. The verdict is for

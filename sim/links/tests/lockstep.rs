@@ -1,14 +1,20 @@
 //! The lock-step link and the stacks that it meets, good and bad.
 
+use skidpad_engine::{SeatId, Seats, TopicMessage};
 use skidpad_kernel::SimTime;
 use skidpad_links::lockstep::{
-    FrameReader, Invitation, Lockstep, LockstepName, LockstepReport, MAX_FRAME_BYTES, VERSION, write_frame,
+    FrameReader, Invitation, Lockstep, LockstepName, LockstepReport, MAX_FRAME_BYTES, Patience, VERSION,
+    write_frame,
 };
+use skidpad_links::{Health, TopicLink};
+use skidpad_msgs::Message as _;
+use skidpad_msgs::apollo::canbus::Chassis;
+use skidpad_msgs::apollo::common::monitor::{MonitorMessage, MonitorMessageItem};
+use skidpad_msgs::apollo::control::ControlCommand;
 use skidpad_msgs::lockstep::{
     Bye, Commands, FromSimulator, FromStack, Hello, Leave, Message, Ready, Step, Verdict, from_simulator,
     from_stack,
 };
-use skidpad_msgs::{Message as _, topic};
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -20,10 +26,15 @@ const CONTROL: &str = "/apollo/control";
 const CHASSIS: &str = "/apollo/canbus/chassis";
 
 fn open(name: &str, answer_within_ms: u64) -> Lockstep {
-    let invitation =
-        Invitation { seats: vec!["control".into()], scenario: "a test".into(), ..Invitation::default() };
+    let invitation = Invitation {
+        seats: Seats::NONE.with(SeatId::Control),
+        scenario: "a test".into(),
+        ..Invitation::default()
+    };
     let name: LockstepName = name.parse().unwrap();
-    Lockstep::open(&name, invitation, Duration::from_millis(answer_within_ms), None).unwrap()
+    let patience =
+        Patience { join: Duration::from_millis(400), answer: Duration::from_millis(answer_within_ms) };
+    Lockstep::open(&name, invitation, patience, None).unwrap()
 }
 
 fn tcp() -> Lockstep {
@@ -99,8 +110,10 @@ impl Stack {
     }
 
     fn answer(&mut self, number: u64, topics: &[&str]) {
+        let command = ControlCommand { brake: Some(number as f64), ..ControlCommand::default() };
+        let data = command.encode_to_vec();
         let messages =
-            topics.iter().map(|topic| Message { topic: (*topic).into(), data: vec![1, 2, 3] }).collect();
+            topics.iter().map(|topic| Message { topic: (*topic).into(), data: data.clone() }).collect();
         self.say(from_stack::Content::Commands(Commands { number, messages }));
     }
 }
@@ -108,20 +121,31 @@ impl Stack {
 /// Polls until a stack has joined, or for half a second.
 fn join(link: &mut Lockstep) -> bool {
     let began = Instant::now();
-    while !link.poll() && began.elapsed() < Duration::from_millis(500) {
+    while !link.look() && began.elapsed() < Duration::from_millis(500) {
         std::thread::sleep(Duration::from_millis(1));
     }
     link.has_joined()
 }
 
-/// Ticks until this instant, with a chassis each 10 ms.
-fn run(link: &mut Lockstep, until_ms: u64) {
+fn chassis(rpm: u64) -> TopicMessage {
+    TopicMessage::Chassis(Chassis { engine_rpm: Some(rpm as f32), ..Chassis::default() })
+}
+
+/// Ticks until this instant, with a chassis each 10 ms; when the commands arrived, and which brake they want.
+fn run(link: &mut Lockstep, until_ms: u64) -> Vec<(u64, f64)> {
+    let mut arrived = Vec::new();
     for ms in 0..until_ms {
-        link.tick(SimTime::from_ms(ms));
+        let now = SimTime::from_ms(ms);
+        link.tick(now);
+        TopicLink::poll(link, now, &mut |message| {
+            let TopicMessage::Command(command) = message else { panic!("{message:?}") };
+            arrived.push((ms, command.brake()));
+        });
         if ms % 10 == 1 {
-            link.publish(topic(CHASSIS).unwrap(), |out| out.push(ms as u8));
+            link.send(now, &chassis(ms));
         }
     }
+    arrived
 }
 
 /// A link whose stack joins and then does as `then` says, 100 ms of steps long; and what `then` gives.
@@ -136,27 +160,31 @@ fn meet<T: Send + 'static>(then: impl FnOnce(Stack) -> T + Send + 'static) -> (L
     let began = Instant::now();
     run(&mut link, 100);
     assert!(began.elapsed() < Duration::from_secs(5), "the simulation is held up");
-    let report = link.finish(Bye { verdict: Verdict::Passed.into(), ..Bye::default() });
+    let report = link.report();
+    let end = Box::new(link).finish(None);
+    assert_eq!((end.error, end.sentences), (report.failure.clone(), report.sentences()));
     (report, stack.join().unwrap())
 }
 
 #[test]
 fn a_stack_is_asked_every_10_ms_and_gets_what_was_published_since() {
-    let (report, (hello_steps, verdict)) = meet(|mut stack| {
+    let (report, (steps, bye)) = meet(|mut stack| {
         let mut steps = Vec::new();
         for _ in 0..10 {
             let step = stack.step();
             stack.answer(step.number, &[CONTROL]);
             steps.push(step);
         }
-        (steps, stack.bye().verdict())
+        (steps, stack.bye())
     });
-    let times: Vec<u64> = hello_steps.iter().map(|step| step.time_ns / 1_000_000).collect();
+    let times: Vec<u64> = steps.iter().map(|step| step.time_ns / 1_000_000).collect();
     assert_eq!(times, [4, 14, 24, 34, 44, 54, 64, 74, 84, 94]);
-    for (step, ms) in hello_steps.iter().zip([1u8, 11, 21, 31, 41, 51, 61, 71, 81, 91]) {
-        assert_eq!(step.messages, [Message { topic: CHASSIS.into(), data: vec![ms] }]);
+    for (step, ms) in steps.iter().zip([1, 11, 21, 31, 41, 51, 61, 71, 81, 91]) {
+        let mut data = Vec::new();
+        chassis(ms).encode(&mut data);
+        assert_eq!(step.messages, [Message { topic: CHASSIS.into(), data }]);
     }
-    assert_eq!(verdict, Verdict::Passed);
+    assert_eq!((bye.verdict(), bye.reason.as_str()), (Verdict::None, "the run was interrupted"));
     assert_eq!((report.steps, report.sent, report.received, report.ignored), (10, 10, 10, 0));
     assert_eq!((report.stack.as_str(), report.failure), ("test", None));
 }
@@ -166,7 +194,7 @@ fn hello_tells_what_a_stack_needs() {
     let link = tcp();
     let mut stack = Stack::connect(&link);
     let mut link = link;
-    link.poll();
+    link.look();
     let hello = stack.hello();
     assert_eq!((hello.version, hello.step_period_ns), (1, 10_000_000));
     assert_eq!((hello.seats, hello.scenario.as_str()), (vec!["control".to_string()], "a test"));
@@ -200,7 +228,7 @@ fn a_stack_chooses_its_step_and_its_topics() {
     });
     assert!(join(&mut link));
     run(&mut link, 100);
-    link.finish(Bye::default());
+    Box::new(link).finish(None);
     stack.join().unwrap();
 }
 
@@ -223,7 +251,11 @@ fn what_a_stack_may_not_publish_is_ignored_and_told() {
 #[test]
 fn a_stack_that_dies_is_told_as_what_it_did() {
     type Act = fn(&mut Stack);
-    let acts: [(&str, Act); 9] = [
+    let acts: [(&str, Act); 10] = [
+        ("in step 1: /apollo/control: 2 bytes are no apollo.control.ControlCommand", |stack| {
+            let message = Message { topic: CONTROL.into(), data: vec![255, 255] };
+            stack.say(from_stack::Content::Commands(Commands { number: 1, messages: vec![message] }));
+        }),
         ("in step 1: it closed the connection", |_| ()),
         ("in step 2: it closed the connection in the middle of a frame", |stack| {
             stack.answer(1, &[]);
@@ -298,7 +330,9 @@ fn a_stack_that_does_not_read_holds_the_simulation_up_no_longer_than_was_said() 
     });
     assert!(join(&mut link));
     // More than any buffer of the system holds.
-    link.publish(topic(CHASSIS).unwrap(), |out| out.resize(64 << 20, 0));
+    let item = MonitorMessageItem { msg: Some("x".repeat(64 << 20)), ..MonitorMessageItem::default() };
+    let message = MonitorMessage { item: vec![item], ..MonitorMessage::default() };
+    link.send(SimTime::ZERO, &TopicMessage::Monitor(message));
     let began = Instant::now();
     run(&mut link, 100);
     assert!(began.elapsed() < Duration::from_secs(3));
@@ -357,7 +391,7 @@ fn a_second_stack_is_turned_away_and_the_first_goes_on() {
             let number = first.step().number;
             first.answer(number, &[CONTROL]);
         }
-        first.bye().verdict()
+        first.bye()
     });
     assert!(join(&mut link));
     let mut second = Stack::connect(&link);
@@ -365,9 +399,10 @@ fn a_second_stack_is_turned_away_and_the_first_goes_on() {
     let bye = second.bye();
     assert_eq!((bye.verdict(), bye.reason.as_str()), (Verdict::None, "another stack takes part already"));
     assert!(second.hear().is_none());
-    let report = link.finish(Bye { verdict: Verdict::Failed.into(), ..Bye::default() });
+    let report = link.report();
+    Box::new(link).finish(None);
     assert_eq!((report.steps, report.turned_away, report.failure.clone()), (10, 1, None));
-    assert_eq!(first.join().unwrap(), Verdict::Failed);
+    first.join().unwrap();
     assert!(report.sentences()[0].contains("turned 1 away"));
 }
 
@@ -382,7 +417,7 @@ fn the_file_of_a_unix_socket_goes_with_the_link_and_a_dead_one_is_replaced() {
     // Somebody listens there.
     let parsed: LockstepName = name.parse().unwrap();
     let refuse = |name: &LockstepName| {
-        Lockstep::open(name, Invitation::default(), Duration::from_secs(1), None).unwrap_err().to_string()
+        Lockstep::open(name, Invitation::default(), Patience::default(), None).unwrap_err().to_string()
     };
     let error = refuse(&parsed);
     assert!(error.contains("another program listens there"), "{error}");
@@ -395,12 +430,12 @@ fn the_file_of_a_unix_socket_goes_with_the_link_and_a_dead_one_is_replaced() {
     assert!(path.exists());
     let mut link = open(&name, 300);
     let stream = UnixStream::connect(&path).unwrap();
-    link.poll();
+    link.look();
     drop(stream);
     // Another program has taken the place meanwhile: its file stays.
     fs::remove_file(&path).unwrap();
     let other = UnixListener::bind(&path).unwrap();
-    link.finish(Bye::default());
+    Box::new(link).finish(None);
     assert!(path.exists());
     drop(other);
 
@@ -422,6 +457,40 @@ fn a_port_that_is_taken_is_a_clear_error() {
     let link = tcp();
     let name: LockstepName = link.name().parse().unwrap();
     let error =
-        Lockstep::open(&name, Invitation::default(), Duration::from_secs(1), None).unwrap_err().to_string();
+        Lockstep::open(&name, Invitation::default(), Patience::default(), None).unwrap_err().to_string();
     assert!(error.contains("another program listens there"), "{error}");
+}
+
+#[test]
+fn an_answer_arrives_one_tick_after_its_step() {
+    let mut link = tcp();
+    let mut stack = Stack::connect(&link);
+    let stack = spawn(move || {
+        stack.ready();
+        for _ in 0..4 {
+            let number = stack.step().number;
+            stack.answer(number, &[CONTROL]);
+        }
+    });
+    assert!(join(&mut link));
+    assert_eq!(run(&mut link, 40), [(5, 1.0), (15, 2.0), (25, 3.0), (35, 4.0)]);
+    assert_eq!(link.health(), Health::Well);
+    stack.join().unwrap();
+}
+
+#[test]
+fn without_a_stack_nothing_begins_and_the_link_is_lost_after_the_wait() {
+    let mut link = tcp();
+    assert!(matches!(link.health(), Health::Waiting(_)));
+    let began = Instant::now();
+    link.tick(SimTime::ZERO);
+    assert!(began.elapsed() >= Duration::from_millis(400));
+    let Health::Lost(why) = link.health() else { panic!("it is lost") };
+    assert!(
+        why.contains("no stack joined within 0.4 s; start it, and let it connect to lockstep:tcp:"),
+        "{why}"
+    );
+    let began = Instant::now();
+    run(&mut link, 100);
+    assert!(began.elapsed() < Duration::from_millis(300), "it waits once");
 }
