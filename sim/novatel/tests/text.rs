@@ -144,7 +144,7 @@ fn the_text_form_of_a_log_is_that_of_real_receivers_to_the_crc() {
         azimuth_deg: 90.000923268,
         position_std_m: [0.9428, 0.6688, 1.4746],
         velocity_std_mps: [0.0430, 0.0518, 0.0521],
-        attitude_std_deg: [0.944295466, 0.944567084, 1.000131845],
+        attitude_std_deg: [0.944295466f64, 0.944567084, 1.000131845].map(|sigma| sigma as f32),
         extended_status: 3,
         since_update_s: 0,
     };
