@@ -16,6 +16,7 @@
 //! tick after its last bit.
 
 mod can_link;
+mod hmi;
 mod hub;
 pub mod lockstep;
 mod name;
@@ -28,6 +29,7 @@ mod slcan_port;
 mod topic_link;
 
 pub use can_link::{CanLink, LinkError, MAX_PEERS};
+pub use hmi::{Hmi, HmiReport};
 pub use hub::{Links, LinksReport, MAX_LINKS, Pace};
 pub use name::{DEFAULT_GROUP, DEFAULT_GROUP_PORT, DEFAULT_TCP, LinkName, NameError};
 pub use pace::{Clock, PaceReport, Pacer, SystemClock};
