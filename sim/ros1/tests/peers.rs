@@ -2,9 +2,9 @@
 
 mod common;
 use common::{caller, chassis, control, local, node, topic_state, until};
-use skidpad_ros1::{Uri, tcpros};
+use skidpad_ros1::{Master, Uri, tcpros};
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -166,6 +166,37 @@ fn the_tools_of_ros_find_their_way() {
         assert_eq!(tool("rosparam", &["set", "/a/b", "3.5"]).trim(), "");
         assert_eq!(tool("rosparam", &["get", "/a"]).trim(), "b: 3.5");
         assert_eq!(tool("rosparam", &["list"]).trim(), "/a/b");
+    }
+}
+
+#[test]
+fn nodes_that_come_before_the_master_find_it_when_it_comes() {
+    let home = folder("before_the_master");
+    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+    let uri = Uri::new("127.0.0.1", port);
+    let mut peers = Vec::new();
+    if has_rospy() {
+        peers.push(("/echo", Peer::python(ECHO, "echo", &uri, &home)));
+    }
+    if let Some(program) = roscpp_echo(&home) {
+        peers.push(("/echo_cpp", Peer(ros(program.to_str().unwrap(), &uri, &home).spawn().unwrap())));
+    }
+    let car = node("/skidpad", &uri);
+    let (publisher, subscription) = (car.advertise(chassis(), 10, false), car.subscribe(control(), 10));
+    std::thread::sleep(Duration::from_millis(500));
+    let error = car.master_error().expect("there is no master");
+    assert!(error.contains("connection refused"), "{error}");
+    let _master = Master::start(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port)).unwrap();
+    for (name, peer) in peers {
+        until(&format!("{name} is there"), 30.0, || subscription.publishers().contains(&name.to_string()));
+        until(&format!("{name} answers"), 20.0, || {
+            publisher.publish(&tcpros::protobuf_body(b"hello"));
+            std::thread::sleep(Duration::from_millis(10));
+            std::iter::from_fn(|| subscription.take()).any(|message| message.publisher == name)
+        });
+        drop(peer);
+        until(&format!("{name} is gone"), 10.0, || !subscription.publishers().contains(&name.to_string()));
+        while subscription.take().is_some() {}
     }
 }
 
