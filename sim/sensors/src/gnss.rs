@@ -69,7 +69,7 @@ impl Errors {
         Errors {
             drift: process("drift", drift, p.position_correlation_s),
             multipath: process("multipath", multipath, p.multipath_correlation_s),
-            sigma: [drift[0].hypot(multipath[0]), drift[2].hypot(multipath[2])],
+            sigma: [libm::hypot(drift[0], multipath[0]), libm::hypot(drift[2], multipath[2])],
             white: [p.position_white_horizontal_m, p.position_white_vertical_m],
         }
     }

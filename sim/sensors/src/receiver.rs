@@ -461,8 +461,8 @@ impl Receiver {
         match self.state {
             State::Inactive | State::Levelling { .. } | State::Fixed => aided,
             State::Level { .. } => Sigmas {
-                tilt: aided.tilt.hypot(COARSE_ALIGNMENT_DEG[0] * DEG),
-                azimuth: aided.azimuth.hypot(COARSE_ALIGNMENT_DEG[1] * DEG),
+                tilt: libm::hypot(aided.tilt, COARSE_ALIGNMENT_DEG[0] * DEG),
+                azimuth: libm::hypot(aided.azimuth, COARSE_ALIGNMENT_DEG[1] * DEG),
                 ..aided
             },
             State::Unaided { since, before, motion, .. } => {
@@ -517,7 +517,7 @@ impl Receiver {
         let reflected = self.gnss.event_multipath(now);
         let error = self.gnss.error(now) + white + reflected.unwrap_or_else(Vector3::zeros);
         let [drift_h, drift_v] = self.gnss.sigma();
-        let [sigma_h, sigma_v] = [drift_h.hypot(horizontal), drift_v.hypot(vertical)];
+        let [sigma_h, sigma_v] = [libm::hypot(drift_h, horizontal), libm::hypot(drift_v, vertical)];
         let arm = Vector3::from(self.params.antenna_lever_arm_m);
         let earth = self.imu.earth();
         let antenna = Vector3::from(truth.position_enu_m) + attitude * arm;
@@ -557,7 +557,7 @@ impl Receiver {
         let white = Vector3::new(white.x * horizontal, white.y * horizontal, white.z * vertical);
         let error = drift + white + reflected.unwrap_or_else(Vector3::zeros);
         let place = self.imu.earth().to_geodetic(antenna + error);
-        let [sigma_h, sigma_v] = [sigma[0].hypot(horizontal), sigma[1].hypot(vertical)];
+        let [sigma_h, sigma_v] = [libm::hypot(sigma[0], horizontal), libm::hypot(sigma[1], vertical)];
         PseudorangePosition {
             fix,
             lat_deg: place.lat_deg,
@@ -658,8 +658,8 @@ impl Receiver {
             _ => self.gnss.fix(),
         };
         let aligned = status != InsStatus::Inactive && status != InsStatus::Aligning;
-        let (horizontal, vertical) = (sigmas.position[0].hypot(white[0]), sigmas.position[1].hypot(white[1]));
-        let speed = sigmas.velocity.map(|sigma| sigma.hypot(white[2]));
+        let [horizontal, vertical] = [0, 1].map(|axis| libm::hypot(sigmas.position[axis], white[axis]));
+        let speed = sigmas.velocity.map(|sigma| libm::hypot(sigma, white[2]));
         InsQuality {
             status,
             fix,

@@ -31,7 +31,7 @@ impl Sigmas {
     /// `share` of the errors are still those of `before`. Positions of two fixes are independent; velocity
     /// and attitude drift on as they did, and only what was gained beyond fades.
     pub(crate) fn towards(&self, share: f64, before: &Sigmas) -> Self {
-        let blend = |now: f64, then: f64| ((1.0 - share) * now).hypot(share * then);
+        let blend = |now: f64, then: f64| libm::hypot((1.0 - share) * now, share * then);
         let fade =
             |now: f64, then: f64| (now * now + share * share * (then * then - now * now).max(0.0)).sqrt();
         let both = |now: [f64; 2], then: [f64; 2]| [blend(now[0], then[0]), blend(now[1], then[1])];
@@ -97,11 +97,14 @@ impl Growth {
     /// After `t` seconds without a fix.
     pub(crate) fn after(&self, t: f64, start: &Sigmas, motion: &Motion) -> Sigmas {
         let (t2, t3) = (t * t, t * t * t);
-        let gained = (self.gyro_bias * t).hypot(self.angle_walk * t.sqrt());
-        let tilt = start.tilt.hypot(gained);
-        let azimuth = start.azimuth.hypot(gained);
-        let azimuth =
-            if motion.turned == 0.0 { azimuth } else { azimuth.hypot(self.gyro_scale * motion.turned) };
+        let gained = libm::hypot(self.gyro_bias * t, self.angle_walk * t.sqrt());
+        let tilt = libm::hypot(start.tilt, gained);
+        let azimuth = libm::hypot(start.azimuth, gained);
+        let azimuth = if motion.turned == 0.0 {
+            azimuth
+        } else {
+            libm::hypot(azimuth, self.gyro_scale * motion.turned)
+        };
         let root_of = |terms: &[f64]| terms.iter().map(|term| term * term).sum::<f64>().sqrt();
         let [p, v] = [start.position, start.velocity];
         let vertical_position =

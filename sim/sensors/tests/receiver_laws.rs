@@ -310,16 +310,29 @@ fn closed_form_m(params: &ReceiverParams, imu: &ImuParams, t: f64) -> f64 {
 
 #[test]
 fn in_an_outage_the_error_grows_as_an_unaided_inertial_systems() {
-    let params = ReceiverParams::rtk_fixed();
-    for (imu, outage_s, table_m) in
-        [(ImuParams::datasheet(), 10, 0.29), (ImuParams::datasheet(), 60, 9.6), (ImuParams::kvh(), 60, 0.0)]
-    {
-        let expected = closed_form_m(&params, &imu, outage_s as f64);
-        let found = outage_error_m(&params, &imu, outage_s, 150, |_| parked());
-        assert!((1.0 / 1.3..1.3).contains(&(found / expected)), "{outage_s} s: {found} {expected}");
-        if table_m > 0.0 {
-            assert!((expected / table_m - 1.0).abs() < 0.1, "{expected} {table_m}");
-        }
+    let mems = ReceiverParams::rtk_fixed();
+    // A filter learns the better unit better.
+    let fog = ReceiverParams {
+        residual_gyro_bias_deg_per_h: 0.5,
+        residual_accel_bias_mg: 0.1,
+        tilt_drift_deg: 0.01,
+        ..mems.clone()
+    };
+    for (name, params, imu, outage_s, table_m) in [
+        ("ADIS16488", &mems, ImuParams::datasheet(), 10, 0.29),
+        ("ADIS16488", &mems, ImuParams::datasheet(), 60, 9.6),
+        ("KVH", &fog, ImuParams::kvh(), 10, 0.22),
+        ("KVH", &fog, ImuParams::kvh(), 60, 4.0),
+    ] {
+        let expected = closed_form_m(params, &imu, outage_s as f64);
+        let found = outage_error_m(params, &imu, outage_s, 150, |_| parked());
+        let ratio = found / expected;
+        println!(
+            "{name}, {outage_s} s without satellites: {found:.2} m rms of 150 runs, closed form {expected:.2} m, \
+             ratio {ratio:.2}"
+        );
+        assert!((1.0 / 1.3..1.3).contains(&ratio), "{name}, {outage_s} s: {found} {expected}");
+        assert!((expected / table_m - 1.0).abs() < 0.1, "{name}: {expected} {table_m}");
     }
 }
 

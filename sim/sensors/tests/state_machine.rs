@@ -324,6 +324,7 @@ fn the_satellites_reported_deviations_are_those_of_their_errors() {
             ratios.extend([0, 1, 2].map(|axis| error[axis] / gnss.position_sigma_m[axis]));
         }
         let ratio = rms(ratios);
+        println!("{:?}: error over reported deviation {ratio:.2}", params.best_fix);
         assert!((0.7..1.3).contains(&ratio), "{:?}: {ratio}", params.best_fix);
     }
 }
