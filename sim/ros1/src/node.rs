@@ -484,7 +484,8 @@ impl Registrar {
     /// Looks who is there: a master that has been restarted, subscribers that were not told of this node, publishers
     /// that this node was not told of.
     fn watch(&mut self) -> Result<(), CallError> {
-        self.watched = Some(Instant::now());
+        // Until it answers, each step asks again.
+        self.watched = None;
         let pid = self.ask("getPid", vec![])?.as_int();
         let state = self.ask("getSystemState", vec![])?;
         let [publishers, subscribers, ..] = state.as_array().unwrap_or_default() else {
@@ -499,6 +500,7 @@ impl Registrar {
         let forgotten = !self.registered.iter().all(knows);
         let restarted = self.master_pid.is_some() && self.master_pid != pid;
         self.master_pid = pid;
+        self.watched = Some(Instant::now());
         {
             let mut graph = lock(&self.inner.graph);
             (graph.publishers, graph.subscribers) = (publishers.clone(), subscribers.clone());

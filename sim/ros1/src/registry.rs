@@ -539,3 +539,66 @@ fn weight(value: &Value) -> usize {
         Value::Int(_) | Value::Bool(_) | Value::Double(_) => 0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::net::Ipv4Addr;
+
+    fn argument() -> impl Strategy<Value = Value> {
+        let words = [
+            "/a",
+            "/b",
+            "a",
+            "~x",
+            "/",
+            "",
+            "/t",
+            "/t/u",
+            "*",
+            "x/Y",
+            "http://h:1/",
+            "http://h:2/",
+            "rosrpc://h:3",
+        ];
+        prop_oneof![
+            8 => prop::sample::select(words.to_vec()).prop_map(Value::from),
+            1 => any::<i32>().prop_map(Value::Int),
+            1 => any::<String>().prop_map(Value::Text),
+            1 => prop::collection::btree_map("[a-c/]{0,3}", any::<i32>().prop_map(Value::Int), 0..3)
+                .prop_map(Value::Struct),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn any_calls_are_answered_and_every_registered_node_can_be_looked_up(
+            calls in prop::collection::vec((0..METHODS.len(), prop::collection::vec(argument(), 0..5)), 0..60),
+        ) {
+            let mut registry = Registry::new("http://m:1/".into());
+            let here = Ipv4Addr::LOCALHOST.into();
+            for (method, mut params) in calls {
+                // Mostly the right number of arguments.
+                let (name, arity) = METHODS[method];
+                params.truncate(arity);
+                let answer = registry.answer(&Call::new(name, params), here, &mut Vec::new());
+                let Answer::Value(Value::Array(parts)) = answer else { panic!("{name} is a method") };
+                prop_assert!(parts.len() == 3 && matches!(parts[0], Value::Int(1 | -1)), "{name}: {parts:?}");
+                xmlrpc::decode_answer(&xmlrpc::encode_answer(&Answer::Value(Value::Array(parts)))).unwrap();
+            }
+            let tables = [&registry.publishers, &registry.subscribers, &registry.parameter_subscribers];
+            for (node, api) in tables.iter().flat_map(|table| table.values()).flatten() {
+                prop_assert_eq!(registry.nodes.get(node).map(|(known, _)| known), Some(api));
+            }
+            for node in registry.nodes.keys() {
+                let mut entries = tables.iter().flat_map(|table| table.values()).flatten();
+                let has = entries.any(|(owner, _)| owner == node)
+                    || registry.services.values().any(|(owner, _)| owner == node);
+                prop_assert!(has, "{} has nothing, and is still there", node);
+            }
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! ROS 1 from the command line.
+
+mod common;
+use common::skidpad;
+use skidpad_ros1::{Master, Node, NodeOptions, TopicSpec, tcpros};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+#[test]
+fn topics_are_listed_with_their_nodes_and_rates() {
+    let master = Master::start(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0)).unwrap();
+    let start = |name: &str| {
+        Node::start(NodeOptions { name: name.into(), master: master.uri().clone(), host: None }).unwrap()
+    };
+    let (car, stack) = (start("/skidpad"), start("/control"));
+    let chassis = TopicSpec {
+        name: "/apollo/canbus/chassis".into(),
+        datatype: "pb_msgs/Chassis".into(),
+        md5: "d6a21658031a6a4615858d76f8b5178e".into(),
+        definition: "protobuf".into(),
+    };
+    let publisher = car.advertise(chassis.clone(), 10, false);
+    let _subscription = stack.subscribe(chassis, 10);
+    let stop = Arc::new(AtomicBool::new(false));
+    let over = stop.clone();
+    let talks = std::thread::spawn(move || {
+        while !over.load(Ordering::Relaxed) {
+            publisher.publish(&tcpros::protobuf_body(&[0x18, 1]));
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    });
+    let uri = master.uri().to_string();
+    let list = skidpad(&["topics", "--ros-master", &uri, "--seconds", "2"]).expect(0).stdout;
+    stop.store(true, Ordering::Relaxed);
+    talks.join().unwrap();
+    let line = list.lines().find(|line| line.starts_with("/apollo/canbus/chassis ")).expect("the topic");
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let hz: f64 = words[1].parse().unwrap();
+    assert!((20.0..101.0).contains(&hz), "a busy machine is slower, none is faster: {list}");
+    assert_eq!(words[3..], ["/skidpad", "/control"], "{list}");
+}
+
+#[test]
+fn without_a_master_topics_says_where_it_looked() {
+    // A port that nobody has, and that the system gives to nobody.
+    let closed = "127.0.0.1:1";
+    let run = skidpad(&["topics", "--ros-master", &format!("http://{closed}"), "--seconds", "1"]).expect(3);
+    assert!(
+        run.stderr.contains(&format!("no ROS master: http://{closed}/: connection refused")),
+        "{}",
+        run.stderr
+    );
+    skidpad(&["topics", "--ros-master", "localhost:11311"])
+        .expect_refusal("localhost:11311", &["http://HOST:PORT/"]);
+}
