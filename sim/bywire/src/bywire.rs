@@ -1,12 +1,12 @@
-use crate::dialect::{Heard, Order, Port};
+use crate::commands::{Commands, Heard, Order};
 use crate::event::{Event, EventKind, Fault, Subsystem, WatchdogCause};
-use crate::gear::{GearSelector, Surroundings};
+use crate::gear::Surroundings;
 use crate::gps::GpsFix;
-use crate::layout::{BrakeCommand, GearCommand, SteeringCommand, ThrottleCommand, TurnSignalCommand};
-use crate::module::{Change, Flags, Mode, Module, Timing};
+use crate::module::{Change, Flags, Mode, Timing};
 use crate::reports::Reports;
+use crate::state::State;
 use crate::{ByWireParams, DriverInput, ParamError, TurnSignal, Unit};
-use skidpad_can::{Dbc, Dialect, DialectError, Flaw, Frame, Missing, Role};
+use skidpad_can::{Dbc, Dialect, DialectError, DialectMessage, Flaw, Frame, Role};
 use skidpad_kernel::SimTime;
 use skidpad_vehicle::{ActuatorDemand, Gear, PlantReport, SteeringDemand};
 use std::time::Duration;
@@ -14,20 +14,9 @@ use std::time::Duration;
 /// Why the by-wire modules cannot be built.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ByWireError {
-    /// The .dbc lacks a message or signal the modules need.
-    #[error(transparent)]
-    Layout(#[from] Missing),
-    /// The roles, checksums or counters of the .dbc are wrong, or a role is missing.
+    /// The roles, periods, checksums or counters of the .dbc are wrong, or a role is missing.
     #[error(transparent)]
     Dialect(#[from] DialectError),
-    /// A report has no period, or one below a millisecond.
-    #[error("{file}: the message {message:?} needs a GenMsgCycleTime of at least 1 ms")]
-    NoCycle {
-        /// The .dbc file.
-        file: String,
-        /// The message.
-        message: &'static str,
-    },
     /// A parameter is out of range.
     #[error(transparent)]
     Params(#[from] ParamError),
@@ -63,75 +52,35 @@ pub struct ByWire {
     params: ByWireParams,
     timing: Timing,
     turn_signal_timeout: Duration,
-    wire: Wire,
+    commands: Commands,
+    reports: Reports,
     rejected: RejectedCommands,
     state: State,
     events: Vec<Event>,
 }
 
-/// How the car writes its frames.
-#[derive(Clone, Debug)]
-enum Wire {
-    /// The Lincoln's messages and signals, by their names.
-    Named(Box<(Commands, Reports)>),
-    /// Whatever the .dbc gives a role.
-    Roles(Port),
-}
+/// What every computer must be told to drive the car.
+const REPORTED: [Role; 6] = [
+    Role::BrakeOverride,
+    Role::ThrottleOverride,
+    Role::SteeringOverride,
+    Role::SteeringAngle,
+    Role::Speed,
+    Role::Gear,
+];
 
-/// The layouts of the commands.
-#[derive(Clone, Debug)]
-struct Commands {
-    brake: BrakeCommand,
-    throttle: ThrottleCommand,
-    steering: SteeringCommand,
-    gear: GearCommand,
-    turn_signal: TurnSignalCommand,
-}
-
-/// All that changes.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct State {
-    pub brake: Module,
-    pub throttle: Module,
-    pub steering: Module,
-    pub gear: GearSelector,
-    /// The driver's pedals as their sensors read.
-    pub brake_input_pct: f64,
-    pub throttle_input_pct: f64,
-    pub driver_torque_nm: f64,
-    /// The last commands, followed or not.
-    pub brake_command_pct: f64,
-    pub brake_lamp_command: bool,
-    pub throttle_command_pct: f64,
-    pub angle_command_deg: f64,
-    rate_command_dps: f64,
-    turn_command: TurnSignal,
-    turn_command_at: SimTime,
-    pub turn_signal: TurnSignal,
-    pub misc_bus_fault: bool,
-    /// Of the car's own receiver; `None` without a fix.
-    pub gps: Option<GpsFix>,
-    pub watchdog: Option<(Subsystem, WatchdogCause)>,
-    pub watchdog_braking: bool,
-    /// At rest in park or neutral at the last update.
-    secured: bool,
-    /// Until when each unit is restarting, by `Unit as usize`; `None` if it runs.
-    restarting: [Option<SimTime>; Unit::ALL.len()],
-    calibrated_at: Option<SimTime>,
-    /// The others will miss the reports of this module then: its watchdog was armed when it restarted.
-    missed_at: Option<(SimTime, Subsystem)>,
-}
-
-/// Bytes a brake, throttle or steering command needs: what follows them is COUNT.
-const COMMAND_BYTES: u8 = 4;
+/// Brake, throttle and steering: those that follow a value for as long as they are enabled.
+const FOLLOWERS: [Subsystem; 3] = [Subsystem::Brake, Subsystem::Throttle, Subsystem::Steering];
 
 impl ByWire {
     /// The modules of a car with these messages, everything disabled, in park.
     ///
     /// # Errors
-    /// If the .dbc lacks a message, a signal or a period, or a parameter is out of range.
+    /// If the .dbc lacks a message, a signal, a role or a period, or a parameter is out of range.
     pub fn new(dbc: &Dbc, params: &ByWireParams) -> Result<Self, ByWireError> {
         params.validate()?;
+        let dialect = Dialect::find(dbc)?.unwrap_or_default();
+        dialect.require(&REPORTED, &dbc.file)?;
         let state = State {
             brake_input_pct: params.brake_rest_pct,
             throttle_input_pct: params.throttle_rest_pct,
@@ -144,10 +93,8 @@ impl ByWire {
                 override_debounce: Duration::from_secs_f64(params.override_debounce_s),
             },
             turn_signal_timeout: Duration::from_secs_f64(params.turn_signal_timeout_s),
-            wire: match Dialect::find(dbc)? {
-                Some(dialect) => Wire::Roles(Port::new(&dialect, &dbc.file)?),
-                None => Wire::Named(Box::new((Commands::find(dbc)?, Reports::find(dbc)?))),
-            },
+            commands: Commands::new(&dialect, &dbc.file)?,
+            reports: Reports::new(&dialect),
             rejected: RejectedCommands::default(),
             state,
             params: params.clone(),
@@ -162,13 +109,10 @@ impl ByWire {
 
     /// Identifiers of the frames that carry commands to these modules.
     pub fn command_ids(&self) -> Vec<u16> {
-        match &self.wire {
-            Wire::Named(named) => named.0.ids().to_vec(),
-            Wire::Roles(port) => port.command_ids().collect(),
-        }
+        self.commands.messages().map(|(_, message)| message.blank.id).collect()
     }
 
-    /// The commands ignored so far; always zero where commands carry neither checksum nor counter.
+    /// The commands ignored so far.
     pub fn rejected_commands(&self) -> RejectedCommands {
         self.rejected
     }
@@ -180,44 +124,33 @@ impl ByWire {
 
     /// The unit that reads frames of this identifier; `None` if none does.
     pub fn reader(&self, id: u16) -> Option<Unit> {
-        let readers = [Unit::Brake, Unit::Throttle, Unit::Steering, Unit::Gateway, Unit::Gateway];
-        match &self.wire {
-            Wire::Named(named) => named
-                .0
-                .ids()
-                .into_iter()
-                .zip(readers)
-                .find(|(command, _)| *command == id)
-                .map(|(_, unit)| unit),
-            Wire::Roles(port) => port.reader(id),
-        }
+        self.commands.commanded_by(id).first().map(|subsystem| (*subsystem).into())
     }
 
     /// Identifiers of the frames that this unit reads or sends. The version report, which comes from each module in
     /// turn, counts as the gateway's here.
     pub fn frames_of(&self, unit: Unit) -> Vec<u16> {
-        let commands = self.command_ids().into_iter().filter(|id| self.reader(*id) == Some(unit));
-        match &self.wire {
-            Wire::Named(named) => commands.chain(named.1.ids_of(unit)).collect(),
-            Wire::Roles(port) => commands.chain(port.reports_of(unit)).collect(),
-        }
+        let read = self.commands.messages().filter(|(reader, _)| *reader == Some(unit));
+        let sent = self.reports.messages().filter(|(sender, _)| *sender == unit);
+        read.map(|(_, message)| message).chain(sent.map(|(_, message)| message)).map(|m| m.blank.id).collect()
     }
 
     /// Identifiers of the frames that ask for a gear or report it.
     pub fn frames_about_gear(&self) -> Vec<u16> {
-        match &self.wire {
-            Wire::Named(named) => [named.0.gear.blank.id].into_iter().chain(named.1.gear_id()).collect(),
-            Wire::Roles(port) => port.frames_with(&[Role::GearCommand, Role::Gear]).collect(),
-        }
+        let about = |m: &&DialectMessage| {
+            m.signals.iter().any(|signal| matches!(signal.role, Role::GearCommand | Role::Gear))
+        };
+        let messages =
+            self.commands.messages().map(|(_, m)| m).chain(self.reports.messages().map(|(_, m)| m));
+        messages.filter(about).map(|message| message.blank.id).collect()
     }
 
     /// A unit restarts, as after a dip of its supply.
     pub fn reset(&mut self, now: SimTime, unit: Unit) {
-        if let Wire::Roles(port) = &mut self.wire {
-            port.reset(unit);
-            if let Some(module) = self.state.module_mut(unit.subsystem()) {
-                module.set_fault(Fault::Commands, false);
-            }
+        self.commands.reset(unit);
+        self.reports.reset(unit);
+        if let Some(module) = self.state.module_mut(unit.subsystem()) {
+            module.set_fault(Fault::Commands, false);
         }
         let (p, s) = (&self.params, &mut self.state);
         let running_at = now + Duration::from_secs_f64(p.boot_s);
@@ -270,62 +203,16 @@ impl ByWire {
         }
     }
 
-    /// A frame has arrived. Frames that are no command of the by-wire system, or are too short to be one,
-    /// change nothing.
+    /// A frame has arrived. Frames that are no command of the by-wire system change nothing; a command with something
+    /// wrong with it is counted.
     pub fn receive(&mut self, now: SimTime, frame: &Frame) {
         if self.state.is_restarting_any()
             && self.reader(frame.id).is_some_and(|unit| self.state.restarts(unit))
         {
             return;
         }
-        let c = match &mut self.wire {
-            Wire::Named(named) => &named.0,
-            Wire::Roles(port) => {
-                if let Some(heard) = port.receive(frame) {
-                    self.hear(now, heard);
-                }
-                return;
-            }
-        };
-        let (id, data) = (frame.id, &frame.data);
-        let flags = |enable: bool, clear: bool, ignore: bool, count: i64| Flags {
-            enable,
-            clear,
-            ignore,
-            count: (frame.len >= 8).then_some(count as u8),
-        };
-        if id == c.brake.blank.id && frame.len >= COMMAND_BYTES {
-            let m = c.brake;
-            self.state.brake_command_pct = m.pedal.physical(data);
-            self.state.brake_lamp_command = m.lamp.is_set(data);
-            let flags =
-                flags(m.enable.is_set(data), m.clear.is_set(data), m.ignore.is_set(data), m.count.raw(data));
-            self.command(now, Subsystem::Brake, flags);
-        } else if id == c.throttle.blank.id && frame.len >= COMMAND_BYTES {
-            let m = c.throttle;
-            self.state.throttle_command_pct = m.pedal.physical(data);
-            let flags =
-                flags(m.enable.is_set(data), m.clear.is_set(data), m.ignore.is_set(data), m.count.raw(data));
-            self.command(now, Subsystem::Throttle, flags);
-        } else if id == c.steering.blank.id && frame.len >= COMMAND_BYTES {
-            let m = c.steering;
-            self.state.angle_command_deg = m.angle.physical(data);
-            self.state.rate_command_dps = m.rate.physical(data);
-            let flags =
-                flags(m.enable.is_set(data), m.clear.is_set(data), m.ignore.is_set(data), m.count.raw(data));
-            self.command(now, Subsystem::Steering, flags);
-        } else if id == c.gear.blank.id && frame.len >= 1 {
-            self.state.gear.command(now, c.gear.gear.raw(data) as u8, c.gear.clear.is_set(data));
-        } else if id == c.turn_signal.blank.id && frame.len >= 1 {
-            self.state.turn_command = TurnSignal::from_raw(c.turn_signal.turn.raw(data));
-            self.state.turn_command_at = now;
-        }
-    }
-
-    /// A command of a car with roles: followed, or ignored and counted.
-    fn hear(&mut self, now: SimTime, heard: Heard) {
-        let followers = [Subsystem::Brake, Subsystem::Throttle, Subsystem::Steering];
-        match heard.order {
+        let Some(Heard { order, first_wrong, fault }) = self.commands.receive(frame) else { return };
+        match order {
             Ok(order) => self.obey(now, &order),
             Err(flaw) => {
                 *match flaw {
@@ -333,15 +220,20 @@ impl ByWire {
                     Flaw::Checksum => &mut self.rejected.checksum,
                     Flaw::Counter => &mut self.rejected.counter,
                 } += 1;
-                for subsystem in &heard.of {
-                    self.note(now, *subsystem, heard.first_wrong.then_some(EventKind::Rejected(flaw)));
-                }
             }
         }
-        if let Some(present) = heard.fault {
-            for subsystem in heard.of.iter().filter(|subsystem| followers.contains(subsystem)) {
+        if !first_wrong && fault.is_none() {
+            return;
+        }
+        for subsystem in self.commands.commanded_by(frame.id).to_vec() {
+            if first_wrong {
+                self.note(now, subsystem, order.err().map(EventKind::Rejected));
+            }
+            if let Some(present) = fault
+                && FOLLOWERS.contains(&subsystem)
+            {
                 // Each of the three can have it.
-                let _ = self.set_fault(now, *subsystem, Fault::Commands, present);
+                let _ = self.set_fault(now, subsystem, Fault::Commands, present);
             }
         }
     }
@@ -360,12 +252,10 @@ impl ByWire {
         if let Some(turn) = order.turn {
             (s.turn_command, s.turn_command_at) = (turn, now);
         }
-        let followers = [Subsystem::Brake, Subsystem::Throttle, Subsystem::Steering];
-        for (index, subsystem) in followers.into_iter().enumerate() {
+        for (index, subsystem) in FOLLOWERS.into_iter().enumerate() {
             if let Some(enable) = order.enable[index] {
                 let (clear, ignore) = (order.clear[index], order.ignore[index]);
-                // The guard has looked at the counter already.
-                self.command(now, subsystem, Flags { enable, clear, ignore, count: None });
+                self.command(now, subsystem, Flags { enable, clear, ignore, count: order.count[index] });
             }
         }
     }
@@ -468,11 +358,7 @@ impl ByWire {
 
     /// As [`ByWire::transmit`], saying which unit sends each frame.
     pub fn transmit_from(&mut self, now: SimTime, plant: &PlantReport, send: &mut impl FnMut(Unit, Frame)) {
-        let (state, params) = (&self.state, &self.params);
-        match &mut self.wire {
-            Wire::Named(named) => named.1.transmit(now, state, params, plant, send),
-            Wire::Roles(port) => port.transmit(now, state, params, plant, send),
-        }
+        self.reports.transmit(now, &self.state, &self.params, plant, send);
     }
 
     /// What changed since the last call, oldest first.
@@ -531,65 +417,5 @@ impl ByWire {
 
     fn note(&mut self, time: SimTime, subsystem: Subsystem, kind: Option<EventKind>) {
         self.events.extend(kind.map(|kind| Event { time, subsystem, kind }));
-    }
-}
-
-impl Commands {
-    fn find(dbc: &Dbc) -> Result<Self, Missing> {
-        Ok(Commands {
-            brake: BrakeCommand::find(dbc)?,
-            throttle: ThrottleCommand::find(dbc)?,
-            steering: SteeringCommand::find(dbc)?,
-            gear: GearCommand::find(dbc)?,
-            turn_signal: TurnSignalCommand::find(dbc)?,
-        })
-    }
-
-    fn ids(&self) -> [u16; 5] {
-        [self.brake.blank, self.throttle.blank, self.steering.blank, self.gear.blank, self.turn_signal.blank]
-            .map(|frame| frame.id)
-    }
-}
-
-impl State {
-    /// True if this unit is restarting: it hears and says nothing.
-    pub fn restarts(&self, unit: Unit) -> bool {
-        self.restarting[unit as usize].is_some()
-    }
-
-    /// True while anything of a restart is under way.
-    fn is_restarting_any(&self) -> bool {
-        self.calibrated_at.is_some()
-            || self.missed_at.is_some()
-            || self.restarting.iter().any(Option::is_some)
-    }
-
-    /// The state machine of a subsystem that has one.
-    fn module_mut(&mut self, subsystem: Subsystem) -> Option<&mut Module> {
-        match subsystem {
-            Subsystem::Brake => Some(&mut self.brake),
-            Subsystem::Throttle => Some(&mut self.throttle),
-            Subsystem::Steering => Some(&mut self.steering),
-            Subsystem::Gear | Subsystem::Misc => None,
-        }
-    }
-
-    /// One watchdog stops all modules and brakes until the driver does.
-    fn trip_watchdog(&mut self, subsystem: Subsystem, cause: WatchdogCause) {
-        self.watchdog = Some((subsystem, cause));
-        self.watchdog_braking = true;
-        self.set_watchdog_fault(true);
-    }
-
-    fn clear_watchdog(&mut self) {
-        self.watchdog = None;
-        self.watchdog_braking = false;
-        self.set_watchdog_fault(false);
-    }
-
-    fn set_watchdog_fault(&mut self, present: bool) {
-        for module in [&mut self.brake, &mut self.throttle, &mut self.steering] {
-            module.set_watchdog_fault(present);
-        }
     }
 }

@@ -1,4 +1,4 @@
-use skidpad_can::Flaw;
+use skidpad_can::{Flaw, Role};
 use skidpad_kernel::SimTime;
 use skidpad_vehicle::Gear;
 use std::fmt;
@@ -16,6 +16,19 @@ pub enum Subsystem {
     Gear,
     /// Lamps and buttons.
     Misc,
+}
+
+impl Subsystem {
+    /// Whom a role is about; lamps, wheels and the rest are the gateway's.
+    pub(crate) fn of(role: Role) -> Self {
+        match role.name().split('.').next() {
+            Some("BrakeCommand" | "BrakeReport") => Subsystem::Brake,
+            Some("ThrottleCommand" | "ThrottleReport") => Subsystem::Throttle,
+            Some("SteeringCommand" | "SteeringReport") => Subsystem::Steering,
+            Some("GearCommand" | "GearReport") => Subsystem::Gear,
+            _ => Subsystem::Misc,
+        }
+    }
 }
 
 impl fmt::Display for Subsystem {

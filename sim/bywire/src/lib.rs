@@ -1,9 +1,9 @@
 //! The by-wire ECUs of the car: command frames in, actuator demand out, report frames back.
 //!
 //! [`ByWire`] stands for the vendor's brake, throttle and steering modules and its gateway to the
-//! transmission and the lamps. It reads and writes frames only through the car's .dbc, whose signals it looks up by
-//! name when it is built; the periods and phases of the reports are the file's `GenMsgCycleTime` and
-//! `GenMsgStartDelayTime`.
+//! transmission and the lamps. It reads and writes frames only through the car's .dbc: what a signal stands for is its
+//! role ([`skidpad_can::Dialect`]), which the Lincoln's signals have by their names and those of another car by an attribute,
+//! and periods and phases are the file's `GenMsgCycleTime` and `GenMsgStartDelayTime`. Every car goes this one way.
 //!
 //! # Brake, throttle, steering
 //! Each module runs this machine on its own; a fault, time-out or override of one leaves the others alone.
@@ -57,15 +57,14 @@
 //! The selector has no EN: a command is carried out where the transmission allows it (see [`GearReject`]).
 //! A shift by the driver latches OVERRIDE; CLEAR of the gear command or a rising EN of any module clears it.
 //!
-//! # Another dialect
-//! A car whose .dbc gives its signals roles ([`skidpad_can::Dialect`]) needs no code: what is read and written is
-//! what the roles say, with the file's units, signs and codes, and the state machines above are the same. See
-//! `docs/by-wire-dialect.md` for what to write where. Its commands may carry a checksum and a rolling counter:
+//! # Wrong commands
+//! A car's commands may carry a checksum and a rolling counter (`docs/by-wire-dialect.md`):
 //! - A command of wrong length, checksum or counter is ignored and counted ([`ByWire::rejected_commands`]); it does
-//!   not put off the time-out, and after a wrong counter the count goes on from there.
+//!   not put off the time-out, and after a wrong counter the count goes on from there. Without checksum and counter a
+//!   frame may be longer than its message, or cut short behind what matters (a COUNT, say), as the vendor's modules take it.
 //! - After the message's `FaultAfter` such commands in a row its module has [`Fault::Commands`]: it is disabled and not
 //!   healthy until `FaultAfter` right commands in a row have come with EN = 0.
-//! - There is no watchdog: the rolling counter takes its place.
+//! - Where there is a rolling counter there is no watchdog: the counter takes its place.
 //!
 //! # Signs
 //! Steering angle and torque positive left; lateral acceleration positive left, longitudinal forward, vertical up
@@ -78,15 +77,15 @@
 //! first. Blind-spot warning and sonar (0x73) are switched off; the counts of a wheel's turn (0x70) are an assumption.
 
 mod bywire;
-mod dialect;
+mod commands;
 mod driver;
 mod event;
 mod gear;
 mod gps;
-mod layout;
 mod module;
 mod params;
 mod reports;
+mod state;
 mod unit;
 
 pub use bywire::{ByWire, ByWireError, NoSuchFault, RejectedCommands};

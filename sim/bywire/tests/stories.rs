@@ -655,14 +655,23 @@ fn a_dbc_that_lacks_what_the_modules_need_is_refused_by_name() {
 
     let dbc = Dbc::parse(&text.replace("SteeringReport", "SteerReport"), "a.dbc").unwrap();
     let error = ByWire::new(&dbc, &ByWireParams::default()).unwrap_err().to_string();
-    assert_eq!(error, "a.dbc: there is no message \"SteeringReport\"; did you mean \"SteerReport\"?");
+    assert_eq!(error, "a.dbc: no signal has the Role \"SteeringReport.Override\", which is needed");
+
+    let dbc = Dbc::parse(&text.replace("CalibrationFault", "CalibFault"), "a.dbc").unwrap();
+    let error = ByWire::new(&dbc, &ByWireParams::default()).unwrap_err().to_string();
+    let lacks = "a.dbc: SteeringReport (0x065): message \"SteeringReport\" (0x065) has no signal \"CalibrationFault\"";
+    assert_eq!(error, format!("{lacks}; did you mean \"CalibFault\"?"));
 
     let cycle = "BA_ \"GenMsgCycleTime\" BO_ 101 10;";
     assert!(text.contains(cycle));
     for none in ["", "BA_ \"GenMsgCycleTime\" BO_ 101 0.001;"] {
         let dbc = Dbc::parse(&text.replace(cycle, none), "a.dbc").unwrap();
         let error = ByWire::new(&dbc, &ByWireParams::default()).unwrap_err();
-        assert!(matches!(error, ByWireError::NoCycle { message: "SteeringReport", .. }), "{error}");
+        assert!(matches!(error, ByWireError::Dialect(_)), "{error:?}");
+        assert_eq!(
+            error.to_string(),
+            "a.dbc: SteeringReport (0x065): needs a GenMsgCycleTime of at least 1 ms"
+        );
     }
 }
 

@@ -12,8 +12,11 @@
 //! | `GenMsgCycleTime`, `GenMsgStartDelayTime` INT | message | period and phase, ms |
 //! | `FaultAfter` INT | message | wrong frames in a row after which its receiver reports a fault; 0, never |
 //!
-//! A signal whose role is a code (gear, turn signal) names its raw values in VAL_ as [`Role::codes`] does: `Park`,
-//! `Drive`, …
+//! A signal whose role is a code (gear, turn signal, parking brake) names its raw values in VAL_ as [`Role::codes`] does:
+//! `Park`, `Drive`, …
+//!
+//! A file in which no signal has a `Role` is read by names instead: roles are named after the messages and signals of the
+//! Lincoln, so its .dbc needs none of these attributes. A message so named then needs every signal that is a role.
 //!
 //! [`Dialect::find`] reads them; [`Sealer`] puts counter and checksum on, [`Guard`] checks them.
 
@@ -32,8 +35,10 @@ pub struct DialectError {
 }
 
 /// The messages of a car in which signals play roles.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Dialect {
+    /// The roles are told from the names of messages and signals: the Lincoln's.
+    pub by_name: bool,
     /// What the computer sends, by ascending identifier.
     pub commands: Vec<DialectMessage>,
     /// What the car sends, by ascending identifier.
@@ -65,29 +70,48 @@ pub struct RoleSignal {
     /// The role.
     pub role: Role,
     handle: SignalHandle,
-    scale: f64,
-    offset: f64,
-    /// For a code: raw value on the wire and value of the role.
-    codes: Vec<(i64, i64)>,
+    coding: Coding,
+}
+
+/// How a value becomes a number on the wire.
+#[derive(Clone, Debug, PartialEq)]
+enum Coding {
+    /// Value = physical value · scale + offset.
+    Number { scale: f64, offset: f64 },
+    /// Value = raw value, as flags and counts are.
+    Raw,
+    /// Raw value on the wire, and value of the role.
+    Codes(Vec<(i64, i64)>),
 }
 
 impl RoleSignal {
     /// The value of the role in `data`, in its own unit and sign. A code without a name in the .dbc has none.
     pub fn get(&self, data: &[u8; 8]) -> Option<f64> {
-        if self.codes.is_empty() {
-            return Some(self.handle.physical(data) * self.scale + self.offset);
+        match &self.coding {
+            Coding::Number { scale, offset } => Some(self.handle.physical(data) * scale + offset),
+            Coding::Raw => Some(self.handle.raw(data) as f64),
+            Coding::Codes(codes) => {
+                let raw = self.handle.raw(data);
+                codes.iter().find(|(wire, _)| *wire == raw).map(|(_, value)| *value as f64)
+            }
         }
-        let raw = self.handle.raw(data);
-        self.codes.iter().find(|(wire, _)| *wire == raw).map(|(_, value)| *value as f64)
     }
 
     /// Writes the value of the role, saturating. A code that the car does not have is written as raw zero.
     pub fn set(&self, data: &mut [u8; 8], value: f64) {
-        if self.codes.is_empty() {
-            return self.handle.set_physical(data, (value - self.offset) / self.scale);
+        match &self.coding {
+            Coding::Number { scale, offset } => self.handle.set_physical(data, (value - offset) / scale),
+            Coding::Raw => self.handle.set_physical(data, value),
+            Coding::Codes(codes) => {
+                let wire = codes.iter().find(|(_, code)| *code as f64 == value);
+                self.handle.set_raw(data, wire.map_or(0, |(raw, _)| *raw));
+            }
         }
-        let wire = self.codes.iter().find(|(_, code)| *code as f64 == value);
-        self.handle.set_raw(data, wire.map_or(0, |(raw, _)| *raw));
+    }
+
+    /// Bytes that a frame needs for this signal to be in it.
+    pub fn bytes(&self) -> u8 {
+        self.handle.bytes()
     }
 }
 
@@ -95,6 +119,8 @@ impl RoleSignal {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Protection {
     len: u8,
+    /// Without checksum and counter any length will do from here on.
+    shortest: u8,
     checksum: Option<(Checksum, SignalHandle)>,
     counter: Option<SignalHandle>,
 }
@@ -102,7 +128,7 @@ pub struct Protection {
 /// Why a frame is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flaw {
-    /// It has not the length of its message.
+    /// It has not the length of its message; without checksum and counter, is too short for what is in it.
     Length,
     /// Its checksum is wrong.
     Checksum,
@@ -125,7 +151,8 @@ impl Protection {
 
     /// Whether length and checksum are right.
     fn verify(&self, frame: &Frame) -> Result<(), Flaw> {
-        if frame.len != self.len {
+        let protected = self.checksum.is_some() || self.counter.is_some();
+        if frame.len < self.shortest || (protected && frame.len != self.len) {
             return Err(Flaw::Length);
         }
         if let Some((kind, handle)) = &self.checksum {
@@ -196,15 +223,17 @@ impl Guard {
 }
 
 impl Dialect {
-    /// The dialect of a .dbc; `None` if no signal in it has a role.
+    /// The dialect of a .dbc; `None` if no signal in it has a role, be it by its name.
     ///
     /// # Errors
     /// The first attribute that is wrong.
     pub fn find(dbc: &Dbc) -> Result<Option<Dialect>, DialectError> {
         let (mut commands, mut reports) = (Vec::new(), Vec::new());
+        let by_name = dbc.messages().iter().flat_map(|m| &m.signals).all(|s| text_of(s, "Role").is_empty());
         for layout in dbc.messages() {
             let error = |message: String| DialectError { file: dbc.file.clone(), message };
-            let message = DialectMessage::find(layout).map_err(|e| error(format!("{layout}: {e}")))?;
+            let message =
+                DialectMessage::find(layout, by_name).map_err(|e| error(format!("{layout}: {e}")))?;
             let Some(message) = message else { continue };
             let is_command = message.signals[0].role.is_command();
             if let Some(other) = message.signals.iter().find(|s| s.role.is_command() != is_command) {
@@ -218,7 +247,7 @@ impl Dialect {
             }
             if is_command { &mut commands } else { &mut reports }.push(message);
         }
-        let dialect = Dialect { commands, reports };
+        let dialect = Dialect { by_name, commands, reports };
         let mut roles: Vec<Role> =
             dialect.messages().flat_map(|m| m.signals.iter().map(|s| s.role)).collect();
         roles.sort_unstable();
@@ -250,27 +279,36 @@ impl Dialect {
 }
 
 impl DialectMessage {
-    fn find(layout: &MessageLayout) -> Result<Option<Self>, String> {
+    fn find(layout: &MessageLayout, by_name: bool) -> Result<Option<Self>, String> {
         let mut message = DialectMessage {
             name: layout.name.clone(),
             blank: layout.blank(),
             cycle: layout.cycle.unwrap_or_default(),
             start_delay: layout.start_delay,
             signals: Vec::new(),
-            protection: Protection { len: layout.len, checksum: None, counter: None },
+            protection: Protection { len: layout.len, shortest: 0, checksum: None, counter: None },
             fault_after: 0,
         };
         if let Some(count) = layout.attributes.get("FaultAfter") {
             let count = count.number().filter(|n| (0.0..=1000.0).contains(n) && n.fract() == 0.0);
             message.fault_after = count.ok_or("FaultAfter must be a whole number from 0 to 1000")? as u32;
         }
+        if by_name {
+            complete(layout)?;
+        }
         for signal in &layout.signals {
-            message.signals.extend(roles_of(signal)?);
+            let named = format!("{}.{}", layout.name, signal.name);
+            let roles = if by_name { &named } else { text_of(signal, "Role") };
+            if !by_name || Role::from_name(&named).is_some() {
+                message.signals.extend(roles_of(signal, roles)?);
+            }
             message.protect(signal)?;
             if let Some(value) = signal.attributes.get("GenSigStartValue").and_then(|value| value.number()) {
                 signal.handle.set_raw(&mut message.blank.data, value as i64);
             }
         }
+        let needed = message.signals.iter().filter(|signal| !signal.role.is_watchdog_count());
+        message.protection.shortest = needed.map(RoleSignal::bytes).max().unwrap_or(0);
         Ok((!message.signals.is_empty()).then_some(message))
     }
 
@@ -313,8 +351,27 @@ fn unsigned(signal: &Signal) -> Result<SignalHandle, String> {
     Ok(signal.handle)
 }
 
-/// What a signal stands for, as its attributes say.
-fn roles_of(signal: &Signal) -> Result<Vec<RoleSignal>, String> {
+/// Roles that sum up what the Lincoln says in several signals, or that it does not say.
+const NOT_THE_LINCOLNS: [Role; 4] =
+    [Role::BrakeFault, Role::ThrottleFault, Role::SteeringFault, Role::SteeringRate];
+
+/// Whether a message that is named as the Lincoln's has all of its signals that are roles.
+fn complete(layout: &MessageLayout) -> Result<(), String> {
+    for role in Role::ALL.iter().filter(|role| !NOT_THE_LINCOLNS.contains(role)) {
+        let (message, signal) = role.message_and_signal();
+        if message == layout.name {
+            layout.signal(signal).map_err(|missing| missing.to_string())?;
+        }
+    }
+    Ok(())
+}
+
+fn text_of<'a>(signal: &'a Signal, attribute: &str) -> &'a str {
+    signal.attributes.get(attribute).and_then(|value| value.text()).unwrap_or_default()
+}
+
+/// What a signal stands for, and how, as its attributes say.
+fn roles_of(signal: &Signal, roles: &str) -> Result<Vec<RoleSignal>, String> {
     let name = &signal.name;
     let number = |key: &str, absent: f64| signal.attributes.get(key).map_or(Some(absent), |v| v.number());
     let (scale, offset) = number("RoleScale", 1.0).zip(number("RoleOffset", 0.0)).unwrap_or((0.0, 0.0));
@@ -322,9 +379,7 @@ fn roles_of(signal: &Signal) -> Result<Vec<RoleSignal>, String> {
         return Err(format!("{name}: RoleScale and RoleOffset must be numbers, the scale not zero"));
     }
     let mut found = Vec::new();
-    for text in
-        signal.attributes.get("Role").and_then(|role| role.text()).unwrap_or_default().split_whitespace()
-    {
+    for text in roles.split_whitespace() {
         let role = Role::from_name(text).ok_or_else(|| {
             let near = nearest(text, Role::ALL.iter().map(|role| role.name()));
             format!("{name}: there is no Role {:?}{near}", shorten(text))
@@ -337,7 +392,13 @@ fn roles_of(signal: &Signal) -> Result<Vec<RoleSignal>, String> {
             let names: Vec<&str> = role.codes().iter().map(|(name, _)| *name).collect();
             return Err(format!("{name}: VAL_ must name its raw values, some of {}", names.join(", ")));
         }
-        found.push(RoleSignal { role, handle: signal.handle, scale, offset, codes });
+        let raw = signal.handle.is_raw() && (scale, offset) == (1.0, 0.0);
+        let coding = match codes.is_empty() {
+            false => Coding::Codes(codes),
+            true if raw => Coding::Raw,
+            true => Coding::Number { scale, offset },
+        };
+        found.push(RoleSignal { role, handle: signal.handle, coding });
     }
     Ok(found)
 }

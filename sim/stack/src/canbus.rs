@@ -195,14 +195,17 @@ impl Canbus {
         }
     }
 
-    /// The module on the car of this .dbc. Where its signals have roles it speaks that car's dialect: commands at the
+    /// The module on the car of this .dbc. Where its signals are given roles it speaks that car's dialect: commands at the
     /// file's periods with counter and checksum, reports checked. Otherwise the car is taken for a Lincoln and the
-    /// module's own tables count, not the file, as with the real module.
+    /// module's own tables count, not the file. The two cannot be one: the tables are the real module's, whose decoder
+    /// is part of its code and wrong in places (wheel speeds without sign, lamp bits swapped, a steering angle and a pedal
+    /// rate read otherwise), and whose encoder truncates; a stack that runs against this stand-in must meet the same.
     ///
     /// # Errors
     /// The roles of the .dbc are wrong, or one is missing that the module needs.
     pub fn for_car(conf: CanbusConf, dbc: &Dbc) -> Result<Self, DialectError> {
-        let port = Dialect::find(dbc)?.map(|dialect| dialect::Port::new(&dialect, &dbc.file)).transpose()?;
+        let port = Dialect::find(dbc)?.filter(|dialect| !dialect.by_name);
+        let port = port.map(|dialect| dialect::Port::new(&dialect, &dbc.file)).transpose()?;
         Ok(Canbus { dialect: port.map(Box::new), ..Canbus::new(conf) })
     }
 

@@ -270,6 +270,16 @@ impl SignalHandle {
         self.layout.bits
     }
 
+    /// True if the physical value is the raw integer.
+    pub(crate) fn is_raw(&self) -> bool {
+        (self.layout.scale, self.layout.offset) == (1.0, 0.0)
+    }
+
+    /// Bytes that a frame needs for the whole signal to be in it.
+    pub fn bytes(&self) -> u8 {
+        (8 - self.bit_mask().leading_zeros() / 8) as u8
+    }
+
     /// True if the raw integer is two's complement.
     pub fn is_signed(&self) -> bool {
         self.layout.signed
