@@ -7,10 +7,11 @@ use std::fs;
 use std::process::Command;
 
 /// Short scenarios that between them use every room: noise, curves, slides, faults.
-const SCENARIOS: [&str; 3] = [
+const SCENARIOS: [&str; 4] = [
     "scenarios/tracking/lane_change_40kmh.toml",
     "scenarios/stopping/emergency_stop_split.toml",
     "scenarios/faults/command_loss.toml",
+    "scenarios/faults/wrong_commands_civic.toml",
 ];
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/truth_hashes.json");

@@ -6,7 +6,7 @@ use crate::module::{Change, Flags, Mode, Timing};
 use crate::reports::Reports;
 use crate::state::State;
 use crate::{ByWireParams, DriverInput, ParamError, TurnSignal, Unit};
-use skidpad_can::{Dbc, Dialect, DialectError, DialectMessage, Flaw, Frame, Role};
+use skidpad_can::{Dbc, Dialect, DialectError, DialectMessage, Flaws, Frame, Role};
 use skidpad_kernel::SimTime;
 use skidpad_vehicle::{ActuatorDemand, Gear, PlantReport, SteeringDemand};
 use std::time::Duration;
@@ -32,17 +32,6 @@ pub struct NoSuchFault {
     pub fault: Fault,
 }
 
-/// Commands that were ignored since something was wrong with them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RejectedCommands {
-    /// Of a length that is not that of the message.
-    pub length: u64,
-    /// With a wrong checksum.
-    pub checksum: u64,
-    /// With a counter that is not one up from the frame before.
-    pub counter: u64,
-}
-
 /// The by-wire modules of one car. See the crate's documentation.
 ///
 /// Per tick: [`receive`](ByWire::receive) each frame that has arrived, [`update`](ByWire::update) once, step the
@@ -54,7 +43,7 @@ pub struct ByWire {
     turn_signal_timeout: Duration,
     commands: Commands,
     reports: Reports,
-    rejected: RejectedCommands,
+    rejected: Flaws,
     state: State,
     events: Vec<Event>,
 }
@@ -95,7 +84,7 @@ impl ByWire {
             turn_signal_timeout: Duration::from_secs_f64(params.turn_signal_timeout_s),
             commands: Commands::new(&dialect, &dbc.file)?,
             reports: Reports::new(&dialect),
-            rejected: RejectedCommands::default(),
+            rejected: Flaws::default(),
             state,
             params: params.clone(),
             events: Vec::with_capacity(16),
@@ -113,7 +102,7 @@ impl ByWire {
     }
 
     /// The commands ignored so far.
-    pub fn rejected_commands(&self) -> RejectedCommands {
+    pub fn rejected_commands(&self) -> Flaws {
         self.rejected
     }
 
@@ -214,13 +203,7 @@ impl ByWire {
         let Some(Heard { order, first_wrong, fault }) = self.commands.receive(frame) else { return };
         match order {
             Ok(order) => self.obey(now, &order),
-            Err(flaw) => {
-                *match flaw {
-                    Flaw::Length => &mut self.rejected.length,
-                    Flaw::Checksum => &mut self.rejected.checksum,
-                    Flaw::Counter => &mut self.rejected.counter,
-                } += 1;
-            }
+            Err(flaw) => self.rejected.add(flaw),
         }
         if !first_wrong && fault.is_none() {
             return;

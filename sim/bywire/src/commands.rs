@@ -166,7 +166,8 @@ impl Commands {
     pub fn receive(&mut self, frame: &Frame) -> Option<Heard> {
         let command = self.0.iter_mut().find(|command| command.message.blank.id == frame.id)?;
         let limit = command.message.fault_after;
-        let order = command.guard.check(frame).map(|()| Order::of(&command.message, frame));
+        let order = command.guard.check(frame).and_then(|()| command.message.check_range(frame));
+        let order = order.map(|()| Order::of(&command.message, frame));
         let mut heard = Heard { order, first_wrong: false, fault: None };
         match &heard.order {
             Err(_) => {

@@ -69,7 +69,7 @@ pub enum EventKind {
     Reset,
     /// It is back, disabled.
     PoweredUp,
-    /// A command was ignored, the first in a row: length, checksum or counter is wrong.
+    /// A command was ignored, the first in a row: length, checksum, counter or range is wrong.
     Rejected(Flaw),
     /// A fault appeared.
     Fault(Fault),

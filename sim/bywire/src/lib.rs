@@ -59,7 +59,7 @@
 //!
 //! # Wrong commands
 //! A car's commands may carry a checksum and a rolling counter (`docs/by-wire-dialect.md`):
-//! - A command of wrong length, checksum or counter is ignored and counted ([`ByWire::rejected_commands`]); it does
+//! - A command of wrong length, checksum or counter, or with a value outside its range, is ignored and counted ([`ByWire::rejected_commands`]); it does
 //!   not put off the time-out, and after a wrong counter the count goes on from there. Without checksum and counter a
 //!   frame may be longer than its message, or cut short behind what matters (a COUNT, say), as the vendor's modules take it.
 //! - After the message's `FaultAfter` such commands in a row its module has [`Fault::Commands`]: it is disabled and not
@@ -88,10 +88,10 @@ mod reports;
 mod state;
 mod unit;
 
-pub use bywire::{ByWire, ByWireError, NoSuchFault, RejectedCommands};
+pub use bywire::{ByWire, ByWireError, NoSuchFault};
 pub use driver::{DriverInput, Hands, TurnSignal};
 pub use event::{Event, EventKind, Fault, GearReject, Subsystem, WatchdogCause};
-pub use gps::GpsFix;
+pub use gps::{CarGps, GpsFix};
 pub use module::Mode;
 pub use params::{ByWireParams, ParamError};
 pub use unit::Unit;

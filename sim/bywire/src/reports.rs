@@ -261,9 +261,9 @@ fn receiver(role: Role, state: &State) -> f64 {
         Role::GpsAltitude => return fix.altitude_m,
         Role::GpsHeading => return fix.course_deg,
         Role::GpsSpeed => return fix.speed_mps / 0.44704,
-        Role::GpsPositionDilution => return GPS_DILUTION[0],
-        Role::GpsHorizontalDilution => return GPS_DILUTION[1],
-        Role::GpsVerticalDilution => return GPS_DILUTION[2],
+        Role::GpsPositionDilution => return fix.dilution[0],
+        Role::GpsHorizontalDilution => return fix.dilution[1],
+        Role::GpsVerticalDilution => return fix.dilution[2],
         Role::GpsCompass => (fix.course_deg / 45.0).round() as i64 % 8 * 45,
         Role::GpsLatitudeValid | Role::GpsLongitudeValid => 1,
         Role::GpsYear => utc.year - 2000,
@@ -272,16 +272,12 @@ fn receiver(role: Role, state: &State) -> f64 {
         Role::GpsHour => utc.second_of_day / 3600,
         Role::GpsMinute => utc.second_of_day / 60 % 60,
         Role::GpsSecond => utc.second_of_day % 60,
-        Role::GpsQuality => 2,
-        Role::GpsSatellites => GPS_SATELLITES,
+        Role::GpsQuality => 1 + i64::from(fix.has_height),
+        Role::GpsSatellites => i64::from(fix.satellites),
         _ => 0,
     };
     whole as f64
 }
-
-/// Dilution of position, horizontally and vertically, and satellites of a consumer receiver under an open sky.
-const GPS_DILUTION: [f64; 3] = [1.6, 0.8, 1.4];
-const GPS_SATELLITES: i64 = 10;
 
 fn flag(on: bool) -> f64 {
     f64::from(u8::from(on))

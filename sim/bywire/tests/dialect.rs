@@ -1,10 +1,8 @@
 //! The by-wire system of a car whose frames carry checksums and rolling counters: the Civic's, from its .dbc alone.
 
 use proptest::prelude::*;
-use skidpad_bywire::{
-    ByWire, ByWireError, ByWireParams, DriverInput, EventKind, Fault, Mode, RejectedCommands, Subsystem,
-};
-use skidpad_can::{Checksum, Dbc, Dialect, DialectMessage, Flaw, Frame, Role, Sealer};
+use skidpad_bywire::{ByWire, ByWireError, ByWireParams, DriverInput, EventKind, Fault, Mode, Subsystem};
+use skidpad_can::{Checksum, Dbc, Dialect, DialectMessage, Flaw, Flaws, Frame, Role, Sealer};
 use skidpad_kernel::SimTime;
 use skidpad_vehicle::{ActuatorDemand, Gear, PlantReport, SteeringDemand};
 
@@ -92,8 +90,7 @@ impl Bench {
     }
 
     fn rejected(&self) -> u64 {
-        let RejectedCommands { length, checksum, counter } = self.bywire.rejected_commands();
-        length + checksum + counter
+        self.bywire.rejected_commands().total()
     }
 }
 
@@ -149,7 +146,7 @@ fn a_silent_sender_times_out_and_wrong_commands_do_not_put_it_off() {
     bench.receive(wrong);
     bench.run(15);
     assert_eq!(bench.mode(Subsystem::Throttle), Mode::TimedOut);
-    assert_eq!(bench.bywire.rejected_commands(), RejectedCommands { checksum: 1, ..Default::default() });
+    assert_eq!(bench.bywire.rejected_commands(), Flaws { checksum: 1, ..Default::default() });
 }
 
 #[test]
@@ -367,7 +364,7 @@ proptest! {
             prop_assert_eq!(ecu.rejected_commands().length, 1);
         }
         bywire.receive(SimTime::ZERO, &frame);
-        prop_assert_eq!(bywire.rejected_commands(), RejectedCommands::default());
+        prop_assert_eq!(bywire.rejected_commands(), Flaws::default());
     }
 
     /// Whatever comes, right or wrong: what is followed is what the last right command said.

@@ -101,6 +101,9 @@ fn the_cars_own_receiver_says_where_and_when_in_its_coarse_steps() {
         altitude_m: -7.33,
         course_deg: 316.789,
         speed_mps: 10.0,
+        has_height: true,
+        satellites: 11,
+        dilution: [1.7, 0.8, 1.4],
     }));
     bench.run(1000);
     let expect = [
@@ -119,6 +122,10 @@ fn the_cars_own_receiver_says_where_and_when_in_its_coarse_steps() {
         ("GpsVelocityReport", "Heading", 316.79, 1e-9),
         ("GpsVelocityReport", "Speed", 22.0, 0.0),
         ("GpsVelocityReport", "Quality", 2.0, 0.0),
+        ("GpsVelocityReport", "Satellites", 11.0, 0.0),
+        ("GpsVelocityReport", "HorizontalDilution", 0.8, 1e-9),
+        ("GpsVelocityReport", "VerticalDilution", 1.4, 1e-9),
+        ("GpsTimeReport", "PositionDilution", 1.8, 1e-9),
     ];
     for (message, signal, value, tolerance) in expect {
         let got = bench.report(message, signal);

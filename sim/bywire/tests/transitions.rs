@@ -241,6 +241,17 @@ fn every_state_meets_every_stimulus_and_every_arrow_is_drawn() {
             }
         }
     }
+    eprint!("{:<28}", "transition");
+    MODULES.iter().for_each(|module| eprint!("{:>10}", module.to_string()));
+    eprintln!();
+    for (from, to) in DRAWN {
+        eprint!("{:<28}", format!("{from:?} -> {to:?}"));
+        for module in MODULES {
+            let taken = seen[&module].contains(&(from as u8, to as u8));
+            eprint!("{:>10}", if taken { "taken" } else { "NEVER" });
+        }
+        eprintln!();
+    }
     let drawn: BTreeSet<(u8, u8)> = DRAWN.iter().map(|(from, to)| (*from as u8, *to as u8)).collect();
     for (module, seen) in &seen {
         assert_eq!(*seen, drawn, "{module}: the arrows taken are those of the drawing");
@@ -253,6 +264,44 @@ fn every_state_meets_every_stimulus_and_every_arrow_is_drawn() {
         drawn.len(),
         DRAWN.len()
     );
+}
+
+/// `docs/by-wire.md` is true: its drawing has the arrows of [`DRAWN`], its table the frames of the .dbc.
+#[test]
+fn the_page_draws_these_arrows_and_lists_these_frames() {
+    let page = include_str!("../../../docs/by-wire.md");
+    let mut arrows: Vec<(String, String)> = Vec::new();
+    for line in page.lines() {
+        let Some((from, rest)) = line.trim().split_once(" --> ") else { continue };
+        let (to, _) = rest.split_once(": ").expect("what brings it about");
+        arrows.push((from.into(), to.into()));
+    }
+    let mut drawn: Vec<(String, String)> =
+        DRAWN.iter().map(|(from, to)| (format!("{from:?}"), format!("{to:?}"))).collect();
+    drawn.push(("[*]".into(), "Disabled".into()));
+    arrows.sort();
+    drawn.sort();
+    assert_eq!(arrows, drawn);
+
+    let dbc = common::lincoln();
+    let rows: Vec<String> = page.lines().filter(|line| line.starts_with("| 0x")).map(str::to_owned).collect();
+    assert_eq!(rows.len(), dbc.messages().len());
+    for (row, message) in rows.iter().zip(dbc.messages()) {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let (cycle, phase) = (message.cycle.unwrap().as_millis(), message.start_delay.as_millis());
+        let from = match message.sender.as_str() {
+            "Vector__XXX" => "each module in turn".to_string(),
+            sender => sender.trim_end_matches("Module").to_lowercase(),
+        };
+        let expected = [
+            format!("0x{:02X}", message.id),
+            message.name.clone(),
+            from,
+            cycle.to_string(),
+            phase.to_string(),
+        ];
+        assert_eq!(cells[1..6], expected);
+    }
 }
 
 #[test]

@@ -1,4 +1,5 @@
 use crate::Frame;
+use crate::confinement::{Controller, ErrorState, IDLE_BITS, StateChange};
 use crate::fault::{ActiveFault, Babble, FrameFault, Sending};
 use skidpad_kernel::{NoiseStream, SimTime};
 use std::time::Duration;
@@ -41,10 +42,17 @@ struct Pending {
 /// identifier in the order they were sent); a node's mailboxes compete too, as in a controller with
 /// one mailbox per message. Frames sent at the same instant compete, whatever the order of the calls.
 ///
-/// Nothing goes wrong by itself: [`Bus::inject`], [`Bus::babble`] and [`Bus::switch_off`] make it. A frame disturbed on
-/// the wire costs its sender 8 on the transmit error counter, one that passes pays 1 back; at 256 the node is off
-/// the bus until 128 times 11 bits later (ISO 11898-1). Receive error counters and the error-passive state are not
-/// modelled, nor are two nodes that send the same identifier at once: the first to queue goes first.
+/// Nothing goes wrong by itself: [`Bus::inject`], [`Bus::babble`] and [`Bus::switch_off`] make it. Fault confinement is
+/// that of ISO 11898-1:
+/// - A frame disturbed on the wire costs its sender 8 on the transmit error counter and every other node 1 on the receive
+///   error counter; one that passes pays 1 back to each. At 128 a node is error passive: after a frame or an attempt of its
+///   own it waits 8 bits longer (suspend transmission). At 256 it is off the bus, and back with its counters at zero once it
+///   has seen 128 times 11 recessive bits in a row; each frame that passes meanwhile ends in one such run.
+/// - A disturbed frame occupies the wire to its disturbed bit, then 6 bits of error flag, 6 more of the others' flags (unless
+///   every node is passive: recessive flags provoke none), and 8 of delimiter. All nodes see the disturbance.
+///
+/// Nodes take part once they have sent or [joined](Bus::join). Not modelled: a frame that nobody acknowledges, and two
+/// nodes that send the same identifier at once: the first to queue goes first.
 #[derive(Clone, Debug)]
 pub struct Bus {
     bit_ns: u64,
@@ -57,8 +65,13 @@ pub struct Bus {
     counters: BusCounters,
     faults: Vec<ActiveFault>,
     babblers: Vec<Babble>,
-    nodes: Vec<Node>,
-    went_off: Vec<(SimTime, NodeId)>,
+    /// Controllers by number; `None` is a number that nobody has.
+    nodes: Vec<Option<Controller>>,
+    /// True while any controller's counters are not zero.
+    troubled: bool,
+    changes: Vec<StateChange>,
+    /// An error-passive node that was the last to send, and when it may send again.
+    suspended: Option<(NodeId, SimTime)>,
     load: LoadMeter,
 }
 
@@ -71,15 +84,10 @@ pub struct BusCounters {
     pub error_frames: u64,
     /// Frames sent twice, late, or with another payload.
     pub tampered: u64,
+    /// How often a node became error passive.
+    pub error_passives: u64,
     /// How often a node went off the bus.
     pub bus_offs: u64,
-}
-
-/// Fault confinement of one controller.
-#[derive(Clone, Copy, Debug, Default)]
-struct Node {
-    transmit_errors: u16,
-    off_until: SimTime,
 }
 
 impl Bus {
@@ -104,9 +112,16 @@ impl Bus {
             faults: Vec::new(),
             babblers: Vec::new(),
             nodes: Vec::new(),
-            went_off: Vec::new(),
+            troubled: false,
+            changes: Vec::new(),
+            suspended: None,
             load: LoadMeter::default(),
         }
+    }
+
+    /// `node` takes part from now on, even if it only listens.
+    pub fn join(&mut self, node: NodeId) {
+        self.node(node);
     }
 
     /// Queues `frame` of `node` for the bus at `now`. An instant before the last poll counts as that poll's.
@@ -118,6 +133,7 @@ impl Bus {
             let untouched = sending.frame == frame && sending.delay.is_zero() && sending.copies == 1;
             self.counters.tampered += u64::from(!untouched && sending.copies > 0);
         }
+        self.join(node);
         if sending.copies == 0 || self.is_off(now, node) {
             self.counters.lost += 1;
             return;
@@ -160,31 +176,47 @@ impl Bus {
             self.babble_on(now);
         }
         let Some(first) = self.pending.iter().map(|p| p.queued_at).min() else { return false };
-        let start = first.max(self.free_at);
+        let mut start = first.max(self.free_at);
+        let mut waiting = None;
+        if let Some((node, until)) = self.suspended.filter(|(_, until)| start < *until) {
+            // Another may start meanwhile; then the suspended node listens and competes again behind that frame.
+            let other = self.pending.iter().filter(|p| p.node != node).map(|p| p.queued_at).min();
+            let others_start = other.map(|at| at.max(self.free_at)).filter(|at| *at < until);
+            (start, waiting) = others_start.map_or((until, None), |at| (at, Some(node)));
+        }
         if start >= now {
             return false;
         }
-        let contenders = self.pending.iter().enumerate().filter(|(_, p)| p.queued_at <= start);
+        let may = |p: &Pending| p.queued_at <= start && waiting != Some(p.node);
+        let contenders = self.pending.iter().enumerate().filter(|(_, p)| may(p));
         let winner = contenders.min_by_key(|(_, p)| (p.frame.id, p.order)).map(|(index, _)| index);
         let Some(winner) = winner else { return false };
         let Pending { node, frame, .. } = self.pending[winner];
         let bits = frame_bits(&frame);
+        if self.troubled {
+            self.watch_recovery(start);
+        }
+        self.suspended = None;
         let disturbed = self.faults.iter_mut().find_map(|fault| fault.on_the_wire(start, &frame, bits));
         if let Some(bit) = disturbed {
             // The sender keeps the frame and competes with it again.
-            self.free_at = start + self.bits(bit + ERROR_FRAME_BITS + INTERFRAME_BITS);
+            let all_passive = self.nodes.iter().flatten().all(|c| c.state() != ErrorState::Active);
+            let echo = if all_passive { 0 } else { ERROR_FLAG_BITS };
+            let error_frame = ERROR_FLAG_BITS + echo + ERROR_DELIMITER_BITS;
+            self.free_at = start + self.bits(bit + error_frame + INTERFRAME_BITS);
             self.load.busy(start, self.free_at);
-            self.transmit_error(node);
+            self.destroyed(node);
             return true;
         }
         self.pending.swap_remove(winner);
-        if let Some(sender) = self.nodes.get_mut(usize::from(node.0)) {
-            sender.transmit_errors = sender.transmit_errors.saturating_sub(1);
-        }
         let at = start + self.bits(bits);
         self.free_at = at + self.bits(INTERFRAME_BITS);
         self.load.busy(start, self.free_at);
         self.on_the_wire = Some(Delivery { at, node, frame });
+        if self.troubled {
+            self.count(at, node, Controller::transmitted, Controller::received);
+            self.suspend(node);
+        }
         true
     }
 
@@ -193,21 +225,83 @@ impl Bus {
     }
 
     /// The frame of `node` was destroyed by an error frame that ends at `free_at`.
-    fn transmit_error(&mut self, node: NodeId) {
+    fn destroyed(&mut self, node: NodeId) {
         self.counters.error_frames += 1;
-        let sender = self.node(node);
-        sender.transmit_errors += 8;
-        if sender.transmit_errors >= 256 {
-            self.switch_off(self.free_at, node, self.free_at + self.bits(128 * 11));
+        self.troubled = true;
+        let mut off = false;
+        let at = self.free_at;
+        self.count(at, node, |sender| off = sender.transmit_error(), Controller::receive_error);
+        if off {
+            self.go_off(at, node, |controller| {
+                *controller = Controller::default();
+                controller.recover_from(at);
+            });
+        } else {
+            self.suspend(node);
         }
     }
 
-    fn node(&mut self, node: NodeId) -> &mut Node {
+    /// The counters of the sender and of everybody else on the bus change.
+    fn count(
+        &mut self,
+        at: SimTime,
+        sender: NodeId,
+        mut of_sender: impl FnMut(&mut Controller),
+        of_others: fn(&mut Controller),
+    ) {
+        let mut troubled = false;
+        for (index, controller) in self.nodes.iter_mut().enumerate() {
+            let Some(controller) = controller else { continue };
+            let before = controller.state();
+            if before != ErrorState::Off {
+                if index == usize::from(sender.0) {
+                    of_sender(controller)
+                } else {
+                    of_others(controller)
+                }
+                let state = controller.state();
+                if state != before {
+                    self.counters.error_passives += u64::from(state == ErrorState::Passive);
+                    self.changes.push(StateChange { at, node: NodeId(index as u8), state });
+                }
+            }
+            troubled |= !controller.is_clean();
+        }
+        self.troubled = troubled;
+    }
+
+    /// Behind the frame or attempt that ends at `free_at` a passive sender waits longer than the others.
+    fn suspend(&mut self, sender: NodeId) {
+        if self.node(sender).state() == ErrorState::Passive {
+            self.suspended = Some((sender, self.free_at + self.bits(SUSPEND_BITS)));
+        }
+    }
+
+    /// Up to `until` nothing is on the wire: those off the bus count what they see.
+    fn watch_recovery(&mut self, until: SimTime) {
+        let (idle_from, run_ns) = self.idle();
+        for (index, controller) in self.nodes.iter_mut().enumerate() {
+            let Some(controller) = controller else { continue };
+            let back_at = controller.back_at(idle_from, run_ns);
+            if controller.watch(idle_from, until, run_ns) {
+                let at = back_at.unwrap_or(until);
+                self.changes.push(StateChange { at, node: NodeId(index as u8), state: ErrorState::Active });
+            }
+        }
+    }
+
+    /// Where the recessive bits begin that end the last frame, and what eleven last, ns.
+    fn idle(&self) -> (SimTime, u64) {
+        let run_ns = u64::from(IDLE_BITS) * self.bit_ns;
+        (SimTime::from_ns(self.free_at.as_ns().saturating_sub(run_ns)), run_ns)
+    }
+
+    fn node(&mut self, node: NodeId) -> &mut Controller {
         let index = usize::from(node.0);
         if self.nodes.len() <= index {
-            self.nodes.resize(index + 1, Node::default());
+            self.nodes.resize(index + 1, None);
         }
-        &mut self.nodes[index]
+        self.nodes[index].get_or_insert_default()
     }
 
     /// Frames of the babbling nodes that are due before `now`.
@@ -239,23 +333,48 @@ impl Bus {
     /// Fault: `node` is off the bus until `until`. What it has queued is lost, what it sends meanwhile too; that it
     /// hears nothing is up to the receiver, see [`Bus::is_off`].
     pub fn switch_off(&mut self, now: SimTime, node: NodeId, until: SimTime) {
+        self.go_off(now, node, |controller| controller.switch_off(until));
+    }
+
+    fn go_off(&mut self, now: SimTime, node: NodeId, set: impl FnOnce(&mut Controller)) {
         let waiting = self.pending.len();
         self.pending.retain(|frame| frame.node != node);
         self.counters.lost += (waiting - self.pending.len()) as u64;
         self.counters.bus_offs += 1;
-        self.went_off.push((now, node));
-        let state = self.node(node);
-        *state = Node { transmit_errors: 0, off_until: state.off_until.max(until) };
+        self.changes.push(StateChange { at: now, node, state: ErrorState::Off });
+        self.troubled = true;
+        set(self.node(node));
     }
 
     /// True if this node is off the bus: it neither sends nor hears.
     pub fn is_off(&self, now: SimTime, node: NodeId) -> bool {
-        self.nodes.get(usize::from(node.0)).is_some_and(|state| now < state.off_until)
+        if !self.troubled {
+            return false;
+        }
+        let (idle_from, run_ns) = self.idle();
+        let controller = self.nodes.get(usize::from(node.0)).copied().flatten();
+        controller.and_then(|controller| controller.back_at(idle_from, run_ns)).is_some_and(|at| now < at)
     }
 
-    /// The nodes that have gone off the bus since the last call, and when.
-    pub fn drain_bus_offs(&mut self) -> std::vec::Drain<'_, (SimTime, NodeId)> {
-        self.went_off.drain(..)
+    /// How much this node takes part at `now`.
+    pub fn error_state(&self, now: SimTime, node: NodeId) -> ErrorState {
+        match self.nodes.get(usize::from(node.0)).copied().flatten() {
+            Some(controller) if controller.state() == ErrorState::Off && !self.is_off(now, node) => {
+                ErrorState::Active
+            }
+            controller => controller.unwrap_or_default().state(),
+        }
+    }
+
+    /// Transmit and receive error counter of a node.
+    pub fn error_counters(&self, node: NodeId) -> (u16, u16) {
+        self.nodes.get(usize::from(node.0)).copied().flatten().unwrap_or_default().counters()
+    }
+
+    /// How the states of the nodes have changed since the last call. That a node is back on the bus shows with the next
+    /// frame.
+    pub fn drain_state_changes(&mut self) -> std::vec::Drain<'_, StateChange> {
+        self.changes.drain(..)
     }
 
     /// What has gone wrong so far.
@@ -279,9 +398,17 @@ impl Bus {
         self.load.last_window(self.settled)
     }
 
+    /// Share of time the wire was occupied from the start to the last poll, 0 to 1.
+    pub fn mean_load(&self) -> f64 {
+        let settled_ns = self.settled.as_ns();
+        // The frame on the wire is counted to its end.
+        let ahead_ns = self.free_at.as_ns().saturating_sub(settled_ns);
+        self.load.total_ns.saturating_sub(ahead_ns) as f64 / settled_ns.max(1) as f64
+    }
+
     /// The highest [`Bus::load`] so far.
     pub fn peak_load(&self) -> f64 {
-        self.load.peak.max(self.load())
+        self.load.peak.max(self.load()).max(self.load.since_over(self.settled))
     }
 
     /// The window of [`Bus::load`].
@@ -294,6 +421,8 @@ struct LoadMeter {
     /// Window being filled, as a number of windows since the start.
     window: u64,
     busy_ns: u64,
+    /// Of all windows.
+    total_ns: u64,
     previous: f64,
     peak: f64,
 }
@@ -304,6 +433,7 @@ impl LoadMeter {
     /// The wire is occupied from `start` to `end`, not earlier than in the calls before.
     fn busy(&mut self, start: SimTime, end: SimTime) {
         let (mut from, end) = (start.as_ns(), end.as_ns());
+        self.total_ns += end - from;
         while from < end {
             self.enter(from / Self::WINDOW_NS);
             let to = end.min((self.window + 1) * Self::WINDOW_NS);
@@ -325,6 +455,11 @@ impl LoadMeter {
         self.busy_ns as f64 / Self::WINDOW_NS as f64
     }
 
+    /// The window being filled, if it is over by now; 0 if not.
+    fn since_over(&self, now: SimTime) -> f64 {
+        if now.as_ns() / Self::WINDOW_NS > self.window { self.filled() } else { 0.0 }
+    }
+
     fn last_window(&self, now: SimTime) -> f64 {
         match (now.as_ns() / Self::WINDOW_NS).checked_sub(self.window) {
             // A frame that started in the window before may already fill the one after `now`.
@@ -336,8 +471,11 @@ impl LoadMeter {
 }
 
 const INTERFRAME_BITS: u32 = 3;
-/// Six bits of error flag, six of the others' flags at most, eight of delimiter.
-const ERROR_FRAME_BITS: u32 = 20;
+/// An error flag; the others' flags add at most as many again.
+const ERROR_FLAG_BITS: u32 = 6;
+const ERROR_DELIMITER_BITS: u32 = 8;
+/// How much longer an error-passive node waits after sending (suspend transmission).
+const SUSPEND_BITS: u32 = 8;
 /// CRC delimiter, acknowledge slot and its delimiter, seven bits end of frame: never stuffed.
 const TRAILER_BITS: u32 = 10;
 
@@ -697,10 +835,11 @@ mod tests {
         assert_eq!(got.iter().map(|d| d.frame.id).collect::<Vec<_>>(), [0x61], "others go on");
         let counters = bus.counters();
         assert_eq!((counters.error_frames, counters.bus_offs, counters.lost), (32, 1, 1));
-        let off: Vec<_> = bus.drain_bus_offs().collect();
-        let (at, node) = off[0];
-        assert!(node == A && bus.is_off(at, A) && !bus.is_off(at, B));
-        assert!(!bus.is_off(at + Duration::from_micros(128 * 11 * 2), A), "128 times 11 bits of 2 µs");
+        let changes: Vec<StateChange> = bus.drain_state_changes().collect();
+        let states: Vec<(NodeId, ErrorState)> = changes.iter().map(|c| (c.node, c.state)).collect();
+        assert_eq!(states[..2], [(A, ErrorState::Passive), (A, ErrorState::Off)]);
+        let at = changes[1].at;
+        assert!(bus.is_off(at, A) && !bus.is_off(at, B));
         bus.send(SimTime::from_ms(30), A, Frame::new(0x60, [1; 8]));
         assert_eq!(drain(&mut bus, SimTime::from_ms(40)).len(), 1);
     }

@@ -71,6 +71,9 @@ pub struct RoleSignal {
     pub role: Role,
     handle: SignalHandle,
     coding: Coding,
+    /// The raw integers that the file's range allows, smallest and largest; `None` in a file read by names, whose
+    /// ranges are information only.
+    range: Option<(i64, i64)>,
 }
 
 /// How a value becomes a number on the wire.
@@ -97,8 +100,19 @@ impl RoleSignal {
         }
     }
 
-    /// Writes the value of the role, saturating. A code that the car does not have is written as raw zero.
+    /// Writes the value of the role, saturating at the ends of the signal and of its range. A code that the car does not
+    /// have is written as raw zero.
     pub fn set(&self, data: &mut [u8; 8], value: f64) {
+        self.write(data, value);
+        if let Some((min, max)) = self.range {
+            let raw = self.handle.raw(data);
+            if raw < min || raw > max {
+                self.handle.set_raw(data, raw.clamp(min, max));
+            }
+        }
+    }
+
+    fn write(&self, data: &mut [u8; 8], value: f64) {
         match &self.coding {
             Coding::Number { scale, offset } => self.handle.set_physical(data, (value - offset) / scale),
             Coding::Raw => self.handle.set_physical(data, value),
@@ -107,6 +121,11 @@ impl RoleSignal {
                 self.handle.set_raw(data, wire.map_or(0, |(raw, _)| *raw));
             }
         }
+    }
+
+    /// True if what is in `data` is within the range of the file.
+    fn is_in_range(&self, data: &[u8; 8]) -> bool {
+        self.range.is_none_or(|(min, max)| (min..=max).contains(&self.handle.raw(data)))
     }
 
     /// Bytes that a frame needs for this signal to be in it.
@@ -134,6 +153,38 @@ pub enum Flaw {
     Checksum,
     /// Its counter is not that of the frame before plus one.
     Counter,
+    /// A signal that plays a role is outside the range `[min|max]` of the .dbc (where roles are attributes).
+    Range,
+}
+
+/// Frames counted by what was wrong with them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flaws {
+    /// See [`Flaw::Length`].
+    pub length: u64,
+    /// See [`Flaw::Checksum`].
+    pub checksum: u64,
+    /// See [`Flaw::Counter`].
+    pub counter: u64,
+    /// See [`Flaw::Range`].
+    pub range: u64,
+}
+
+impl Flaws {
+    /// One more.
+    pub fn add(&mut self, flaw: Flaw) {
+        *match flaw {
+            Flaw::Length => &mut self.length,
+            Flaw::Checksum => &mut self.checksum,
+            Flaw::Counter => &mut self.counter,
+            Flaw::Range => &mut self.range,
+        } += 1;
+    }
+
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        self.length + self.checksum + self.counter + self.range
+    }
 }
 
 impl Protection {
@@ -279,6 +330,17 @@ impl Dialect {
 }
 
 impl DialectMessage {
+    /// Whether each role in `frame` is within its range.
+    ///
+    /// # Errors
+    /// [`Flaw::Range`].
+    pub fn check_range(&self, frame: &Frame) -> Result<(), Flaw> {
+        match self.signals.iter().all(|signal| signal.is_in_range(&frame.data)) {
+            true => Ok(()),
+            false => Err(Flaw::Range),
+        }
+    }
+
     fn find(layout: &MessageLayout, by_name: bool) -> Result<Option<Self>, String> {
         let mut message = DialectMessage {
             name: layout.name.clone(),
@@ -300,7 +362,7 @@ impl DialectMessage {
             let named = format!("{}.{}", layout.name, signal.name);
             let roles = if by_name { &named } else { text_of(signal, "Role") };
             if !by_name || Role::from_name(&named).is_some() {
-                message.signals.extend(roles_of(signal, roles)?);
+                message.signals.extend(roles_of(signal, roles, by_name)?);
             }
             message.protect(signal)?;
             if let Some(value) = signal.attributes.get("GenSigStartValue").and_then(|value| value.number()) {
@@ -371,7 +433,8 @@ fn text_of<'a>(signal: &'a Signal, attribute: &str) -> &'a str {
 }
 
 /// What a signal stands for, and how, as its attributes say.
-fn roles_of(signal: &Signal, roles: &str) -> Result<Vec<RoleSignal>, String> {
+fn roles_of(signal: &Signal, roles: &str, by_name: bool) -> Result<Vec<RoleSignal>, String> {
+    let range = signal.range.filter(|_| !by_name).map(|(min, max)| signal.handle.raw_limits(min, max));
     let name = &signal.name;
     let number = |key: &str, absent: f64| signal.attributes.get(key).map_or(Some(absent), |v| v.number());
     let (scale, offset) = number("RoleScale", 1.0).zip(number("RoleOffset", 0.0)).unwrap_or((0.0, 0.0));
@@ -398,7 +461,7 @@ fn roles_of(signal: &Signal, roles: &str) -> Result<Vec<RoleSignal>, String> {
             true if raw => Coding::Raw,
             true => Coding::Number { scale, offset },
         };
-        found.push(RoleSignal { role, handle: signal.handle, coding });
+        found.push(RoleSignal { role, handle: signal.handle, coding, range });
     }
     Ok(found)
 }

@@ -10,6 +10,7 @@
 mod bus;
 pub mod candump;
 mod checksum;
+mod confinement;
 mod dbc;
 mod dialect;
 mod fault;
@@ -20,8 +21,11 @@ pub mod slcan;
 
 pub use bus::{Bus, BusCounters, Delivery, NodeId, frame_bits};
 pub use checksum::Checksum;
+pub use confinement::{ErrorState, StateChange};
 pub use dbc::{AttributeValue, Dbc, DbcError, MessageLayout, Missing, Signal, SignalHandle};
-pub use dialect::{Dialect, DialectError, DialectMessage, Flaw, Guard, Protection, RoleSignal, Sealer};
+pub use dialect::{
+    Dialect, DialectError, DialectMessage, Flaw, Flaws, Guard, Protection, RoleSignal, Sealer,
+};
 pub use fault::{Babble, FrameEffect, FrameFault};
 pub use frame::{Frame, Unsupported};
 pub use role::Role;

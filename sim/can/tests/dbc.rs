@@ -238,3 +238,178 @@ proptest! {
         }
     }
 }
+
+/// The raw integer of a signal of the .dbc, bit by bit as the format's description tells it and by no code of ours:
+/// little-endian counts upwards from the start bit; big-endian begins with the most significant bit, goes down in the byte,
+/// and on with bit 7 of the next byte.
+fn bit_by_bit(data: &[u8; 8], start: usize, bits: usize, big_endian: bool, signed: bool) -> i128 {
+    let mut at = start;
+    let mut value: i128 = 0;
+    for n in 0..bits {
+        let bit = i128::from(data[at / 8] >> (at % 8) & 1);
+        if big_endian {
+            value = value * 2 + bit;
+            at = if at.is_multiple_of(8) { at + 15 } else { at - 1 };
+        } else {
+            value += bit << n;
+            at += 1;
+        }
+    }
+    if signed && value >> (bits - 1) & 1 == 1 { value - (1 << bits) } else { value }
+}
+
+/// The bits that a signal covers, or `None` where it leaves the eight bytes.
+fn covered(start: usize, bits: usize, big_endian: bool) -> Option<u64> {
+    let (mut mask, mut at) = (0u64, start);
+    for _ in 0..bits {
+        if at > 63 {
+            return None;
+        }
+        mask |= 1 << at;
+        at = if !big_endian {
+            at + 1
+        } else if at.is_multiple_of(8) {
+            at + 15
+        } else {
+            at - 1
+        };
+    }
+    Some(mask)
+}
+
+/// `SIG_VALTYPE_` and multiplexing are refused, attributes and names of values checked: what [`SMALL`] leaves out.
+#[test]
+fn attributes_and_value_names_are_checked_where_they_stand() {
+    let cases = [
+        (
+            "BA_DEF_ SG_ \"Kind\" ENUM",
+            "BA_DEF_ SG_ \"Kind\" BOOL",
+            "x.dbc:20:20: expected INT, HEX, FLOAT, STRING or ENUM, got \"BOOL\"",
+        ),
+        (
+            "BA_DEF_ SG_ \"Kind\" ENUM \"a\",\"b\";",
+            "BA_DEF_ SG_ \"BusType\" STRING ;",
+            "x.dbc:20:13: the attribute \"BusType\" is defined twice",
+        ),
+        (
+            "BA_DEF_DEF_ \"BusType\"",
+            "BA_DEF_DEF_ \"BusTyp\"",
+            "x.dbc:22:13: the attribute \"BusTyp\" is not defined by a BA_DEF_; did you mean \"BusType\"?",
+        ),
+        (
+            "BA_DEF_DEF_ \"BusType\" \"CAN\"",
+            "BA_DEF_DEF_ \"BusType\" 7",
+            "x.dbc:22:23: expected a string, got the number 7",
+        ),
+        (
+            "BA_DEF_DEF_ \"GenMsgCycleTime\" 0",
+            "BA_DEF_DEF_ \"GenMsgCycleTime\" 1e9",
+            "x.dbc:21:31: GenMsgCycleTime must be from 0 to",
+        ),
+        (
+            "BA_DEF_DEF_ \"GenMsgCycleTime\" 0",
+            "BA_DEF_DEF_ \"GenMsgCycleTime\" \"0\"",
+            "x.dbc:21:31: expected a number, got the string \"0\"",
+        ),
+        (
+            "BA_ \"BusType\" \"CAN\";",
+            "BA_ \"Kind\" SG_ 96 Pedal 1;",
+            "x.dbc:24:25: Kind of \"Pedal\" is given twice",
+        ),
+        (
+            "BA_ \"BusType\" \"CAN\";",
+            "BA_ \"GenMsgCycleTime\" BO_ 96 30;",
+            "x.dbc:25:30: GenMsgCycleTime of message 96 is given twice",
+        ),
+        (
+            "BA_ \"BusType\" \"CAN\";",
+            "BA_ \"Kind\" SG_ 96 Nobody 1;",
+            "x.dbc:23:19: message \"BrakeCommand\" (0x060) has no signal \"Nobody\"",
+        ),
+        (
+            "BA_ \"Kind\" SG_ 96 Pedal 1;",
+            "BA_ \"Kind\" BO_ 95 1;",
+            "x.dbc:24:16: no message has the identifier 95",
+        ),
+        (
+            "VAL_ 96 Enable",
+            "VAL_ 96 Enable 1 \"on\" ; VAL_ 96 Enable",
+            "the values of \"Enable\" are named twice",
+        ),
+        (
+            "VAL_ 96 Enable 1 \"on\" 0 \"off\"",
+            "VAL_ 96 Enable 1 \"on\" 1 \"off\"",
+            "x.dbc:26:23: the value 1 is named twice",
+        ),
+        (
+            "VAL_ 96 Enable",
+            "VAL_ 96 Enabel",
+            "x.dbc:26:9: message \"BrakeCommand\" (0x060) has no signal \"Enabel\"; did you mean \"Enable\"?",
+        ),
+        ("CM_ BU_ Brake", "CM_ BU_ Brkae", "x.dbc:17:9: the node \"Brkae\" is not declared in BU_"),
+        (
+            "SIG_GROUP_ 96 Group 1 : Pedal Enable;",
+            "SIG_VALTYPE_ 96 Pedal : 1;",
+            "x.dbc:27:1: floating-point signals",
+        ),
+        ("SG_ Torque :", "SG_ Torque M :", "x.dbc:10:13: the signal \"Torque\" is multiplexed (M)"),
+        ("23|12@0-", "23|12@2-", "x.dbc:10:21: expected the byte order"),
+        ("23|12@0-", "64|12@0-", "x.dbc:10:15: expected the start bit from 0 to 63"),
+        ("23|12@0-", "23|65@0-", "x.dbc:10:18: expected the length of the signal in bits from 1 to 64"),
+        ("23|12@0-", "23|0@0-", "x.dbc:10:18: expected the length of the signal in bits from 1 to 64"),
+    ];
+    let wrong: Vec<String> = cases
+        .iter()
+        .map(|(from, to, expected)| (expected, refused(from, to)))
+        .filter(|(expected, error)| !error.contains(*expected))
+        .map(|(expected, error)| format!("expected {expected}\n     got {error}\n"))
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.concat());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Random layouts as text, random bytes: what the parser and the codec make of them against the reading bit by bit.
+    #[test]
+    fn random_layouts_read_and_write_as_bit_by_bit(
+        signals in prop::collection::vec((0usize..64, 1usize..=64, any::<bool>(), any::<bool>()), 1..12),
+        data: [u8; 8], raws in prop::array::uniform12(any::<i64>()),
+    ) {
+        let (mut text, mut used, mut placed) = (String::from("BU_: A\nBO_ 1 M: 8 A\n"), 0u64, Vec::new());
+        for (start, bits, big, signed) in signals {
+            let line = |name: &str| {
+                let (order, sign) = (if big { 0 } else { 1 }, if signed { '-' } else { '+' });
+                format!(" SG_ {name} : {start}|{bits}@{order}{sign} (1,0) [0|0] \"\" A\n")
+            };
+            match covered(start, bits, big) {
+                Some(mask) if mask & used == 0 => {
+                    used |= mask;
+                    text += &line(&format!("S{}", placed.len()));
+                    placed.push((start, bits, big, signed, mask));
+                }
+                other => {
+                    // What overlaps or leaves the frame is refused, with the place.
+                    let error = Dbc::parse(&(text.clone() + &line("X")), "x.dbc").unwrap_err();
+                    let (said, lines) = (if other.is_some() { "overlaps" } else { "beyond" }, text.lines().count() as u32);
+                    prop_assert!(error.message.contains(said), "{}", error);
+                    prop_assert_eq!(error.line, lines + 1);
+                }
+            }
+        }
+        let dbc = Dbc::parse(&text, "x.dbc").unwrap();
+        let message = dbc.message(1).unwrap();
+        let mut written = [0u8; 8];
+        for (index, (start, bits, big, signed, mask)) in placed.iter().enumerate() {
+            let handle = message.handle(&format!("S{index}")).unwrap();
+            let expected = bit_by_bit(&data, *start, *bits, *big, *signed);
+            prop_assert_eq!(i128::from(handle.raw(&data)), if *signed || *bits < 64 { expected } else { i128::from(expected as u64 as i64) });
+            let before = u64::from_le_bytes(written);
+            handle.set_raw(&mut written, raws[index]);
+            let kept = bit_by_bit(&written, *start, *bits, *big, false) as u64;
+            prop_assert_eq!(kept, raws[index] as u64 & (u64::MAX >> (64 - bits)));
+            prop_assert_eq!(u64::from_le_bytes(written) & !mask, before & !mask, "no other bit");
+            prop_assert_eq!(handle.bytes() as u32, 8 - mask.leading_zeros() / 8);
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! The car: vehicle model on the map, collisions, by-wire ECUs, and the driver in the seat.
 
 use nalgebra::Vector3;
-use skidpad_bywire::{ByWire, DriverInput, Event as ByWireEvent, GpsFix, Hands, Unit};
+use skidpad_bywire::{ByWire, CarGps, DriverInput, Event as ByWireEvent, GpsFix, Hands, Unit};
 use skidpad_can::Frame;
 use skidpad_geo::{EnuFrame, normal_gravity_mps2};
 use skidpad_kernel::SimTime;
@@ -34,6 +34,7 @@ pub(crate) struct Car {
     environment: Environment,
     wind: Wind,
     pub(crate) bywire: ByWire,
+    gps: CarGps,
     contacts: ContactWorld,
     last_contact: Option<SimTime>,
     /// Speed of the engine at idle, 1/min.
@@ -89,6 +90,7 @@ impl Car {
             environment,
             wind,
             bywire,
+            gps: CarGps::new(seed),
             contacts,
             last_contact: None,
             idle_rpm: match &vehicle.params.powertrain {
@@ -163,14 +165,18 @@ impl Car {
             self.course_deg = libm::atan2(east, north).to_degrees().rem_euclid(360.0);
         }
         let place = enu.to_geodetic(at.position_m.into());
-        self.bywire.set_gps(satellites.then_some(GpsFix {
+        let truth = GpsFix {
             unix_s,
             latitude_deg: place.lat_deg,
             longitude_deg: place.lon_deg,
             altitude_m: place.height_m,
             course_deg: self.course_deg,
             speed_mps,
-        }));
+            has_height: true,
+            satellites: 0,
+            dilution: [0.0; 3],
+        };
+        self.bywire.set_gps(self.gps.measure(&truth, satellites));
     }
 
     pub(crate) fn bywire_events(&mut self) -> impl Iterator<Item = ByWireEvent> + '_ {

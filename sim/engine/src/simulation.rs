@@ -9,7 +9,7 @@ use crate::stack::{Stack, StackParts};
 use crate::trace::TraceSample;
 use crate::watch::ExternalReport;
 use skidpad_bywire::{EventKind, Mode, Subsystem, Unit};
-use skidpad_can::{Babble, Bus, Frame, FrameEffect, FrameFault, NodeId};
+use skidpad_can::{Babble, Bus, ErrorState, Frame, FrameEffect, FrameFault, NodeId, StateChange};
 use skidpad_kernel::{NoiseStream, Periodic, SimTime};
 use skidpad_msgs::apollo::canbus::chassis::DrivingMode;
 use skidpad_msgs::apollo::control::DrivingAction;
@@ -207,7 +207,7 @@ impl Simulation {
             driver,
             holds_car,
             car,
-            bus: Bus::new(BIT_RATE),
+            bus: bus(),
             own_gps: Periodic::new(Duration::from_secs(1), Duration::ZERO),
             no_satellites_until: SimTime::ZERO,
             unit_faults: Vec::new(),
@@ -382,6 +382,21 @@ impl Simulation {
         metrics.bus_load_max_pct = 100.0 * self.bus.peak_load();
         metrics.bus_frames_lost = self.bus.counters().lost as f64;
         metrics.bus_error_frames = self.bus.counters().error_frames as f64;
+        metrics.bus_load_mean_pct = 100.0 * self.bus.mean_load();
+        let rejected = self.car.bywire.rejected_commands();
+        metrics.commands_rejected = rejected.total() as f64;
+        metrics.commands_rejected_length = rejected.length as f64;
+        metrics.commands_rejected_checksum = rejected.checksum as f64;
+        metrics.commands_rejected_counter = rejected.counter as f64;
+        metrics.commands_rejected_range = rejected.range as f64;
+        // A canbus outside keeps its own count.
+        if let Some(flawed) = self.stack.flawed_reports() {
+            metrics.reports_flawed = flawed.total() as f64;
+            metrics.reports_flawed_length = flawed.length as f64;
+            metrics.reports_flawed_checksum = flawed.checksum as f64;
+            metrics.reports_flawed_counter = flawed.counter as f64;
+            metrics.reports_flawed_range = flawed.range as f64;
+        }
         let names: Vec<(f64, &str)> =
             events.iter().filter(|e| e.time_s >= 0.0).map(|e| (e.time_s, e.name.as_str())).collect();
         let verdict = verdict(&metrics, &self.scenario.scenario.pass, &names);
@@ -550,10 +565,15 @@ impl Simulation {
                 self.stack.on_frame(&delivery.frame);
             }
         }
-        for (at, node) in self.bus.drain_bus_offs() {
-            let name = Unit::ALL.into_iter().find(|unit| node_of(*unit) == node);
-            let name = name.map_or("computer".to_string(), |unit| unit.to_string());
-            self.observer.event(at, "bus_off", name);
+        for StateChange { at, node, state } in self.bus.drain_state_changes() {
+            let name = match state {
+                ErrorState::Active => continue,
+                ErrorState::Passive => "error_passive",
+                ErrorState::Off => "bus_off",
+            };
+            let unit = Unit::ALL.into_iter().find(|unit| node_of(*unit) == node);
+            let whose = unit.map_or("computer".to_string(), |unit| unit.to_string());
+            self.observer.event(at, name, whose);
         }
     }
 
@@ -674,6 +694,14 @@ impl Simulation {
         }
         self.estop = estop;
     }
+}
+
+/// The bus with the controllers that are always on it.
+fn bus() -> Bus {
+    let mut bus = Bus::new(BIT_RATE);
+    bus.join(COMPUTER);
+    Unit::ALL.into_iter().for_each(|unit| bus.join(node_of(unit)));
+    bus
 }
 
 /// The controller of a by-wire unit on the bus.

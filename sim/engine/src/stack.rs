@@ -6,7 +6,7 @@ use crate::operator::{Operator, Patience};
 use crate::outside::Outside;
 use crate::seats::{SeatId, Seats};
 use crate::watch::{ExternalReport, Watch};
-use skidpad_can::Frame;
+use skidpad_can::{Flaws, Frame};
 use skidpad_geo::UtmZone;
 use skidpad_kernel::{Periodic, SimTime};
 use skidpad_msgs::apollo::canbus::Chassis;
@@ -177,6 +177,11 @@ impl Stack {
     /// True if the module of this seat is outside.
     pub(crate) fn is_external(&self, seat: SeatId) -> bool {
         self.external.contains(seat)
+    }
+
+    /// Reports of the car in which the embedded canbus found something wrong; `None` with a canbus outside.
+    pub(crate) fn flawed_reports(&self) -> Option<Flaws> {
+        (!self.is_external(SeatId::Canbus)).then(|| self.canbus.flawed_reports())
     }
 
     /// Sets or clears the emergency stop in the trajectories to come.

@@ -180,6 +180,7 @@ fn corrupt_frames_without_end_take_the_computer_off_the_bus() {
     let (_, outcome) = run(&load(&at_3_s(fault), 5.0), None);
     assert!(outcome.metrics.bus_error_frames >= 32.0, "{}", outcome.metrics.bus_error_frames);
     let off = time_of(&outcome, "bus_off").unwrap();
+    assert!(time_of(&outcome, "error_passive").unwrap() < off, "half of the errors make it passive");
     // 32 attempts of at most 0.3 ms.
     assert!((3.0..3.04).contains(&off), "{off}");
     assert!(time_of(&outcome, "bywire_timeout").is_some());
@@ -191,9 +192,28 @@ fn the_report_counts_what_the_bus_did() {
     let m = &clean.metrics;
     assert_eq!((m.bus_frames_lost, m.bus_error_frames), (0.0, 0.0));
     assert!(m.bus_load_max_pct > 10.0 && m.bus_load_max_pct < 40.0, "{}", m.bus_load_max_pct);
+    assert!(m.bus_load_mean_pct > 0.8 * m.bus_load_max_pct && m.bus_load_mean_pct < m.bus_load_max_pct);
     let lost = "unit = \"brake\", type = \"lose\", target = \"BrakeReport\", for_s = 0.2";
     let (_, lossy) = run(&load(&at_3_s(lost), 4.0), None);
     assert_eq!(lossy.metrics.bus_frames_lost, 10.0, "one every 20 ms for 0.2 s");
+}
+
+#[test]
+fn the_report_counts_wrong_commands_and_reports_by_reason() {
+    let civic = |target: &str| {
+        let fault = format!("unit = \"bus\", type = \"alter\", target = \"{target}\", for_s = 0.03");
+        let text = text(6.0, &at_3_s(&fault)).replace("lincoln_mkz", "honda_civic");
+        run(&library().load_text(&text, Path::new("civic.toml")).unwrap(), None).1
+    };
+    // Three, 10 ms apart, are altered; the counter of the next is then three too high, modulo four.
+    let m = civic("STEERING_CONTROL").metrics;
+    let rejected = [m.commands_rejected_checksum, m.commands_rejected_counter, m.commands_rejected];
+    assert_eq!((rejected, m.reports_flawed), ([3.0, 1.0, 4.0], 0.0));
+    assert_eq!((m.commands_rejected_length, m.commands_rejected_range), (0.0, 0.0));
+    let m = civic("STEERING_SENSORS").metrics;
+    let flawed = [m.reports_flawed_checksum, m.reports_flawed_counter, m.reports_flawed];
+    assert_eq!((flawed, m.commands_rejected), ([3.0, 1.0, 4.0], 0.0));
+    assert_eq!((m.reports_flawed_length, m.reports_flawed_range), (0.0, 0.0));
 }
 
 /// Sends one steering command from outside, and writes down what crosses the bus.
@@ -299,12 +319,13 @@ fn every_report_of_the_layout_is_on_the_bus_and_each_unit_sends_its_own() {
     let bywire = skidpad_bywire::ByWire::new(dbc, &scenario.vehicle.bywire).unwrap();
     let owned: usize = Unit::ALL.iter().map(|unit| bywire.frames_of(*unit).len()).sum();
     assert_eq!(owned, dbc.messages().len(), "every message has one unit that reads or sends it");
-    // The car's own receiver says where the car is: within a rounding of the truth.
+    // The car's own receiver says where the car is, as well as a cheap one does.
     let truth = scenario.frame.enu.to_geodetic([scenario.start.x_m, scenario.start.y_m, 0.0]);
     let layout = dbc.message_by_name("GpsPositionReport").unwrap();
     let (_, _, frame) = probe.seen.iter().find(|(_, _, frame)| frame.id == layout.id).unwrap();
     for (signal, degrees) in [("Latitude", truth.lat_deg), ("Longitude", truth.lon_deg)] {
         let told = layout.handle(signal).unwrap().physical(&frame.data);
-        assert!((told - degrees).abs() < 5e-7, "{signal}: {told} against {degrees}");
+        let off = (told - degrees).abs();
+        assert!(off > 1e-7 && off < 8e-5, "{signal}: {told} against {degrees}");
     }
 }

@@ -32,7 +32,15 @@ pub const EVENTS: &[EventInfo] = &[
     EventInfo { name: "driver_override", meaning: "an ECU saw the driver act and stopped obeying" },
     EventInfo { name: "bywire_timeout", meaning: "an ECU missed its command frames and stopped obeying" },
     EventInfo { name: "bywire_fault", meaning: "an ECU reported a fault" },
+    EventInfo {
+        name: "bywire_command_rejected",
+        meaning: "an ECU ignored a command, the first in a row, since something was wrong with it",
+    },
     EventInfo { name: "bywire_reset", meaning: "an ECU restarted" },
+    EventInfo {
+        name: "error_passive",
+        meaning: "a controller on the CAN bus met so many errors that it only listens to its own",
+    },
     EventInfo { name: "bus_off", meaning: "a controller went off the CAN bus" },
     EventInfo { name: "fault", meaning: "a fault of the bus or of an ECU began" },
     EventInfo { name: "gnss_outage", meaning: "the satellites were lost" },

@@ -197,7 +197,7 @@ fn numbers_out_of_range_and_missing_messages_are_told_where_they_are() {
     data.write("vehicles/lincoln_mkz/bywire.dbc", "VERSION \"\"\n");
     // The vehicle alone, before any scenario uses it.
     let shown = data.library().vehicle("lincoln_mkz").unwrap_err().to_string();
-    assert!(shown.contains("bywire.dbc: there is no message"), "{shown}");
+    assert!(shown.contains("bywire.dbc: no signal has the Role"), "{shown}");
 }
 
 #[test]

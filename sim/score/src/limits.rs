@@ -185,6 +185,14 @@ limits! {
     bus_frames_lost_max: AtMost bus_frames_lost "";
     /// Least number of error frames that must occur: proves that a fault bites.
     bus_error_frames_min: AtLeast bus_error_frames "";
+    /// How many commands the by-wire units may ignore since something was wrong with them.
+    commands_rejected_max: AtMost commands_rejected "";
+    /// Least number of commands that a by-wire unit must ignore: proves that a fault bites.
+    commands_rejected_min: AtLeast commands_rejected "";
+    /// How many reports the embedded canbus may find wrong.
+    reports_flawed_max: AtMost reports_flawed "";
+    /// Least number of reports that the embedded canbus must find wrong: proves that a fault bites.
+    reports_flawed_min: AtLeast reports_flawed "";
     /// Speeding up, largest, m/s².
     acceleration_max_mps2: AtMost acceleration_max_mps2 "m/s²";
     /// Slowing down, largest, m/s².

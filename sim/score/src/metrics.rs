@@ -185,6 +185,28 @@ metrics! {
     bus_frames_lost: "";
     /// Frames destroyed on the CAN bus and sent again.
     bus_error_frames: "";
+    /// Share of the run that the CAN bus was occupied.
+    bus_load_mean_pct: "%";
+    /// Commands that a by-wire unit ignored since something was wrong with them.
+    commands_rejected: "";
+    /// Of those, of the wrong length.
+    commands_rejected_length: "";
+    /// Of those, with a wrong checksum.
+    commands_rejected_checksum: "";
+    /// Of those, with a counter that is not one up from the frame before: lost, repeated or stale.
+    commands_rejected_counter: "";
+    /// Of those, with a value outside its range in the .dbc.
+    commands_rejected_range: "";
+    /// Reports in which the embedded canbus found something wrong (cars with checksums and counters).
+    reports_flawed: "";
+    /// Of those, of the wrong length: ignored.
+    reports_flawed_length: "";
+    /// Of those, with a wrong checksum: ignored.
+    reports_flawed_checksum: "";
+    /// Of those, behind a gap in the counter: used.
+    reports_flawed_counter: "";
+    /// Of those, with a value outside its range in the .dbc: ignored.
+    reports_flawed_range: "";
 
     /// Largest speeding up along the body, mean over 0.1 s.
     acceleration_max_mps2: "m/s²";

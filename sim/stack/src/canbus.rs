@@ -33,7 +33,7 @@ mod tests;
 
 use commands::{Demand, Order, Pad};
 use modes::{Action, Mode, transition};
-use skidpad_can::{Dbc, Dialect, DialectError, Frame};
+use skidpad_can::{Dbc, Dialect, DialectError, Flaws, Frame};
 use skidpad_kernel::{Periodic, SimTime};
 use skidpad_msgs::apollo::canbus::chassis::{DrivingMode, ErrorCode, GearPosition};
 use skidpad_msgs::apollo::canbus::epb::PBrakeType;
@@ -272,10 +272,10 @@ impl Canbus {
         self.ignored_commands
     }
 
-    /// Reports of the car with a wrong length or checksum, which were ignored, and gaps in their counts; zero on a
-    /// Lincoln, whose frames have neither.
-    pub fn flawed_reports(&self) -> (u64, u64) {
-        self.dialect.as_ref().map_or((0, 0), |port| (port.rejected(), port.lost()))
+    /// Reports of the car that were ignored (length, checksum, range), and gaps in their counts; none on a Lincoln, whose
+    /// frames have neither checksum nor counter.
+    pub fn flawed_reports(&self) -> Flaws {
+        self.dialect.as_ref().map_or_else(Flaws::default, |port| port.flaws())
     }
 
     /// The mode changes since the last call, oldest first.

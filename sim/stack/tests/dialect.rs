@@ -1,6 +1,6 @@
 //! The canbus module on a car with checksums and rolling counters.
 
-use skidpad_can::{Dbc, Dialect, DialectMessage, Frame, Guard, Role, Sealer};
+use skidpad_can::{Dbc, Dialect, DialectMessage, Flaws, Frame, Guard, Role, Sealer};
 use skidpad_kernel::SimTime;
 use skidpad_msgs::apollo::canbus::chassis::{DrivingMode, ErrorCode};
 use skidpad_msgs::apollo::control::{ControlCommand, DrivingAction, PadMessage};
@@ -85,7 +85,7 @@ fn it_takes_over_commands_counts_and_leaves_at_a_fault_report() {
     assert_eq!(count, 59 + 29 + 29 + 14 + 11);
     assert_eq!(shown.as_ref().unwrap().driving_mode(), DrivingMode::EmergencyMode);
     assert_eq!(shown.unwrap().error_code(), ErrorCode::NoError, "as on the Lincoln");
-    assert_eq!(canbus.flawed_reports(), (0, 0));
+    assert_eq!(canbus.flawed_reports(), Flaws::default());
 }
 
 #[test]
@@ -100,11 +100,11 @@ fn a_report_with_a_wrong_checksum_is_not_believed() {
     canbus.on_frame(&wrong);
     let speed = |canbus: &Canbus| canbus.chassis_detail().vehicle_spd.unwrap().vehicle_spd();
     assert_eq!(speed(&canbus), 10.0);
-    assert_eq!(canbus.flawed_reports(), (1, 0));
+    assert_eq!(canbus.flawed_reports(), Flaws { checksum: 1, ..Flaws::default() });
     // The next one comes after a gap, which is counted, and is right.
     canbus.on_frame(&report(message, &mut sealer, &[(Role::Speed, 18.0)]));
     assert_eq!(speed(&canbus), 5.0);
-    assert_eq!(canbus.flawed_reports(), (1, 1));
+    assert_eq!(canbus.flawed_reports(), Flaws { checksum: 1, counter: 1, ..Flaws::default() });
 }
 
 #[test]

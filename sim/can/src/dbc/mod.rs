@@ -297,6 +297,13 @@ impl SignalHandle {
         u64::from_le_bytes(data)
     }
 
+    /// The raw integers that stand for the physical values from `min` to `max`, smallest and largest.
+    pub(crate) fn raw_limits(&self, min: f64, max: f64) -> (i64, i64) {
+        let raw = |physical: f64| ((physical - self.layout.offset) / self.layout.scale).round() as i64;
+        let (one, other) = (raw(min), raw(max));
+        (one.min(other), one.max(other))
+    }
+
     /// The raw integers it can hold. An unsigned 64-bit signal reports the positive half.
     fn raw_range(&self) -> (i64, i64) {
         let ones = u64::MAX >> (64 - self.layout.bits);

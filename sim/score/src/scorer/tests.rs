@@ -457,7 +457,23 @@ fn without_samples_nothing_is_measured() {
 #[test]
 fn what_the_bus_did_is_left_to_its_owner() {
     let m = run(Some(reference()), 1.0, |_, _| ());
-    assert!(m.bus_load_max_pct.is_nan() && m.bus_frames_lost.is_nan() && m.bus_error_frames.is_nan());
+    let of_the_bus = [
+        m.bus_load_max_pct,
+        m.bus_load_mean_pct,
+        m.bus_frames_lost,
+        m.bus_error_frames,
+        m.commands_rejected,
+        m.commands_rejected_length,
+        m.commands_rejected_checksum,
+        m.commands_rejected_counter,
+        m.commands_rejected_range,
+        m.reports_flawed,
+        m.reports_flawed_length,
+        m.reports_flawed_checksum,
+        m.reports_flawed_counter,
+        m.reports_flawed_range,
+    ];
+    assert!(of_the_bus.iter().all(|metric| metric.is_nan()));
 }
 
 proptest::proptest! {

@@ -2,7 +2,7 @@
 //! drive-mode machine, the checks and `Chassis` need is put where the Lincoln's decoder puts it.
 
 use super::commands::{BRAKE_LAMP_FROM_PCT, Demand};
-use skidpad_can::{Dialect, DialectError, DialectMessage, Frame, Guard, Role, Sealer};
+use skidpad_can::{Dialect, DialectError, DialectMessage, Flaw, Flaws, Frame, Guard, Role, Sealer};
 use skidpad_kernel::{Periodic, SimTime};
 use skidpad_msgs::apollo::canbus::ChassisDetail;
 
@@ -28,8 +28,7 @@ pub(super) struct Port {
     reports: Vec<Report>,
     /// What goes out: as last refreshed.
     demand: Demand,
-    rejected: u64,
-    lost: u64,
+    flaws: Flaws,
 }
 
 #[derive(Clone, Debug)]
@@ -62,8 +61,7 @@ impl Port {
             commands: dialect.commands.iter().map(command).collect(),
             reports: dialect.reports.iter().map(report).collect(),
             demand: Demand::default(),
-            rejected: 0,
-            lost: 0,
+            flaws: Flaws::default(),
         })
     }
 
@@ -71,12 +69,8 @@ impl Port {
         self.demand = demand;
     }
 
-    pub(super) fn rejected(&self) -> u64 {
-        self.rejected
-    }
-
-    pub(super) fn lost(&self) -> u64 {
-        self.lost
+    pub(super) fn flaws(&self) -> Flaws {
+        self.flaws
     }
 
     /// Sends the commands that are due, in the order of their identifiers.
@@ -94,19 +88,20 @@ impl Port {
         }
     }
 
-    /// Puts what `frame` reports into `detail`. A frame of wrong length or checksum is ignored and counted; one that
-    /// comes after a gap in the count is only counted, since its own content is right.
+    /// Puts what `frame` reports into `detail`. A frame of wrong length or checksum or out of range is ignored and
+    /// counted; one that comes after a gap in the count is only counted, since its own content is right.
     pub(super) fn decode(&mut self, frame: &Frame, detail: &mut ChassisDetail) {
         let Some(report) = self.reports.iter_mut().find(|report| report.message.blank.id == frame.id) else {
             return;
         };
-        match report.guard.check(frame) {
-            Ok(()) => {}
-            Err(skidpad_can::Flaw::Counter) => self.lost += 1,
-            Err(skidpad_can::Flaw::Length | skidpad_can::Flaw::Checksum) => {
-                self.rejected += 1;
-                return;
-            }
+        let mut check = report.guard.check(frame);
+        if check == Err(Flaw::Counter) {
+            self.flaws.add(Flaw::Counter);
+            check = Ok(());
+        }
+        if let Err(flaw) = check.and_then(|()| report.message.check_range(frame)) {
+            self.flaws.add(flaw);
+            return;
         }
         for signal in &report.message.signals {
             if let Some(value) = signal.get(&frame.data) {
