@@ -1,12 +1,13 @@
 //! The CAN plug in the hands of strangers: python-can and cantools, other programs on a socket, and vandals.
 
 mod common;
-use common::{Story, report, repository, skidpad};
+use common::peers::{Place, Running, drove_and_stopped, has_python};
+use common::{Story, outside, report, repository, skidpad};
 use serde_json::Value;
-use std::io::{BufRead, BufReader, Read, Write};
+use skidpad_links::Pty;
+use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// A straight road, a car at rest, and a canbus from outside.
@@ -26,109 +27,9 @@ fn scenario(story: &Story, duration_s: f64) -> String {
     story.file("outside.toml", SCENARIO.replace("{duration_s}", &format!("{duration_s:?}")))
 }
 
-fn dbc() -> String {
-    repository().join("vehicles/lincoln_mkz/bywire.dbc").to_str().unwrap().to_string()
-}
-
-/// A running simulator; killed if it is dropped before its end.
-struct Running {
-    child: Child,
-    stderr: BufReader<std::process::ChildStderr>,
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Running {
-    fn start(arguments: &[&str]) -> Running {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_skidpad"))
-            .args(arguments)
-            .current_dir(repository())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("skidpad starts");
-        let stderr = BufReader::new(child.stderr.take().unwrap());
-        Running { child, stderr }
-    }
-
-    /// The name of the next link that it says it has opened.
-    fn link(&mut self) -> String {
-        let mut line = String::new();
-        let mut seen = String::new();
-        while self.stderr.read_line(&mut line).unwrap() > 0 {
-            if let Some(name) = line.trim().strip_prefix("link ") {
-                return name.to_string();
-            }
-            seen.push_str(&std::mem::take(&mut line));
-        }
-        panic!("no link was opened: {seen}");
-    }
-
-    /// Waits for its end; the exit status and what it has said since.
-    fn finish(mut self) -> (Option<i32>, String) {
-        let mut text = String::new();
-        self.stderr.read_to_string(&mut text).unwrap();
-        let started = Instant::now();
-        while self.child.try_wait().unwrap().is_none() {
-            assert!(started.elapsed() < Duration::from_secs(60), "skidpad hangs");
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        (self.child.wait().unwrap().code(), text)
-    }
-}
-
-fn timing(folder: &str) -> Value {
-    let text = std::fs::read_to_string(Path::new(folder).join("timing.json")).unwrap();
-    serde_json::from_str::<Value>(&text).unwrap()["scenarios"][0]["outside"].clone()
-}
-
-/// True if Python has these modules; else says what is skipped.
-fn has(modules: &str) -> bool {
-    let check =
-        Command::new("python3").args(["-c", &format!("import {modules}")]).stderr(Stdio::null()).status();
-    let there = check.is_ok_and(|status| status.success());
-    if !there {
-        skidpad_test_support::skip(&format!("Python with {modules} is not installed"));
-    }
-    there
-}
-
-/// Runs the Python peer to its end.
-fn drive(interface: &str, channel: &str, options: &[&str]) -> Value {
-    let output = Command::new("python3")
-        .arg(repository().join("tests/peers/drive.py"))
-        .args([interface, channel, &dbc()])
-        .args(options)
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    serde_json::from_str(&text)
-        .unwrap_or_else(|_| panic!("{text}\n{}", String::from_utf8_lossy(&output.stderr)))
-}
-
-/// What a peer that drove to 5 m/s and stopped must have seen.
-#[track_caller]
-fn drove_and_stopped(seen: &Value) {
-    let number = |key: &str| seen[key].as_f64().unwrap_or(f64::NAN);
-    assert!((5.0..5.6).contains(&number("top_mps")), "{seen}");
-    assert!(number("final_mps") < 0.02, "{seen}");
-    assert!((29.0..31.0).contains(&number("brake_pct")), "the achieved value: {seen}");
-    assert_eq!(seen["ever_enabled"].as_array().unwrap().len(), 3, "{seen}");
-    for (id, least) in [("065", 1000), ("061", 500), ("06A", 1000), ("067", 150)] {
-        assert!(seen["counts"][id].as_u64().unwrap_or(0) >= least, "{id}: {seen}");
-    }
-    assert!(seen["counts"]["060"].is_null(), "nobody hears himself: {seen}");
-}
-
 #[test]
 fn python_can_drives_the_car_to_5_mps_and_stops_it_over_a_pseudo_terminal() {
-    if !has("can, cantools, serial") {
+    if !has_python("can, cantools, serial") {
         return;
     }
     let story = Story::new("python_over_pty");
@@ -136,17 +37,18 @@ fn python_can_drives_the_car_to_5_mps_and_stops_it_over_a_pseudo_terminal() {
     let mut skidpad = Running::start(&["run", &file, "--can", "slcan", "--out", &out]);
     let link = skidpad.link();
     let terminal = link.strip_prefix("slcan:").unwrap();
-    let seen = drive("slcan", terminal, &["bitrate=500000"]);
+    let seen = Place::HERE.drive("slcan", terminal, &["bitrate=500000"]);
     let (code, text) = skidpad.finish();
     assert_eq!(code, Some(0), "{text}");
     drove_and_stopped(&seen);
+    assert!(seen["counts"]["060"].is_null(), "nobody hears himself: {seen}");
 
     let result = &report(&out)["scenarios"][0];
     let events: Vec<&str> =
         result["events"].as_array().unwrap().iter().map(|e| e["name"].as_str().unwrap()).collect();
     assert!(events.contains(&"engaged"), "{events:?}");
     assert!(!events.contains(&"driver_override"), "{events:?}");
-    let outside = timing(&out);
+    let outside = outside(&out);
     let pace = &outside["pace"];
     assert_eq!(pace["ticks"], 14_001);
     eprintln!("ticks: {pace}\npeer: {seen}");
@@ -227,7 +129,7 @@ fn vandals_on_the_socket_neither_stop_nor_slow_the_run_and_are_counted() {
     let told = result["explanations"].to_string();
     assert!(told.contains("made no sense") && told.contains("another bit rate"), "{told}");
     assert!(result["events"].as_array().unwrap().is_empty(), "the car has not moved: {}", result["events"]);
-    let outside = timing(&out);
+    let outside = outside(&out);
     let counts = &outside["links"][0]["counts"];
     let count = |name: &str| counts[name].as_u64().unwrap();
     assert!(
@@ -351,4 +253,109 @@ fn a_log_is_played_onto_the_bus_in_its_time_while_a_monitor_watches() {
     }
     let events = report(&out)["scenarios"][0]["events"].to_string();
     assert_eq!(events.matches("bywire_timeout").count(), 2, "{events}");
+}
+
+#[test]
+fn skidpad_opens_a_serial_adapter_and_takes_its_bus_for_the_cars() {
+    let story = Story::new("serial_adapter");
+    let unlimited = SCENARIO.replace("{duration_s}", "2.0").replace("stopped = true", "");
+    let (file, out) = (story.file("outside.toml", unlimited), story.path("out"));
+    // The test is the adapter, on a terminal of its own.
+    let mut adapter = Pty::create().unwrap();
+    let link = format!("slcan:{}", adapter.path().display());
+    let mut run = Running::start(&["run", &file, "--can", &link, "--out", &out]);
+    assert_eq!(run.link(), link);
+    let (mut said, mut sent) = (Vec::new(), 0);
+    let began = Instant::now();
+    while run.child.try_wait().unwrap().is_none() && began.elapsed() < Duration::from_secs(30) {
+        let mut part = [0; 4096];
+        if let Ok(count) = adapter.read(&mut part) {
+            said.extend(&part[..count]);
+        }
+        // It answers each line as adapters do, and a node of its bus brakes for a second.
+        let time = began.elapsed().as_secs_f64();
+        if said.starts_with(b"\rC\rS6\rO\r") && sent < 50 && time > 0.02 * f64::from(sent) {
+            let enable = u8::from(sent > 10);
+            let _ = adapter.write(format!("z\r\x07t0608000000{enable:02X}00000000\r").as_bytes());
+            sent += 1;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let (code, text) = run.finish();
+    assert_eq!(code, Some(0), "{text}");
+    let text = String::from_utf8(said).unwrap();
+    let mut lines = text.split('\r');
+    assert_eq!(lines.by_ref().take(4).collect::<Vec<_>>(), ["", "C", "S6", "O"]);
+    let reports = lines.filter(|line| line.starts_with("t0658") && line.len() == 21).count();
+    assert!(reports >= 150, "{reports} steering reports");
+    let counts = outside(&out)["links"][0]["counts"].clone();
+    assert_eq!((&counts["received"], &counts["refused_by_peer"]), (&50.into(), &50.into()), "{counts}");
+    let events = report(&out)["scenarios"][0]["events"].to_string();
+    assert_eq!(events.matches("bywire_timeout").count(), 1, "{events}");
+}
+
+#[test]
+fn a_run_whose_last_peer_is_gone_or_silent_ends_and_says_so() {
+    let story = Story::new("peer_lost");
+    let long = SCENARIO.replace("{duration_s}", "60.0");
+    let file = story.file("outside.toml", long);
+    for (name, closes) in [("gone", true), ("silent", false)] {
+        let out = story.path(name);
+        let mut run = Running::start(&["run", &file, "--can", "slcan-tcp:127.0.0.1:0", "--out", &out]);
+        let address = run.link().strip_prefix("slcan-tcp:").unwrap().to_string();
+        let mut peer = TcpStream::connect(&address).unwrap();
+        peer.write_all(b"O\r").unwrap();
+        for _ in 0..50 {
+            peer.write_all(b"t06080000000000000000\r").unwrap();
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let left = Instant::now();
+        if closes {
+            peer.shutdown(std::net::Shutdown::Both).unwrap();
+        }
+        let (code, text) = run.finish();
+        let words = if closes { "the last peer is gone" } else { "no peer has sent a frame for 5." };
+        assert!(left.elapsed() < Duration::from_secs(20), "{:?}", left.elapsed());
+        assert!(text.contains(words), "{text}");
+        assert_eq!(code, Some(3), "{text}");
+        let events = report(&out)["scenarios"][0]["events"].to_string();
+        assert!(events.contains("stack_lost") && events.contains(words), "{events}");
+    }
+}
+
+#[test]
+fn a_computer_off_the_bus_is_deaf_and_dumb_outside_too() {
+    let story = Story::new("computer_off");
+    let text = SCENARIO.replace("{duration_s}", "3.0").replace("stopped = true", "")
+        + "[[event]]\nwhen = { time_s = 1.0 }\nfault = { unit = \"computer\", type = \"bus_off\", for_s = 1.0 }\n";
+    let (file, out, log) = (story.file("off.toml", text), story.path("out"), story.path("all.log"));
+    let log_link = format!("candump:{log}");
+    let mut run =
+        Running::start(&["run", &file, "--can", "slcan-tcp:127.0.0.1:0", "--can", &log_link, "--out", &out]);
+    let address = run.link().strip_prefix("slcan-tcp:").unwrap().to_string();
+    let mut peer = TcpStream::connect(&address).unwrap();
+    peer.write_all(b"O\r").unwrap();
+    let mut writer = peer.try_clone().unwrap();
+    let talks = std::thread::spawn(move || {
+        let mut sent = 0;
+        while writer.write_all(b"t06080000000000000000\r").is_ok() {
+            sent += 1;
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        sent
+    });
+    peer.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let mut heard = Vec::new();
+    let _ = peer.read_to_end(&mut heard);
+    let (code, text) = run.finish();
+    assert_eq!(code, Some(0), "{text}");
+    let sent: usize = talks.join().unwrap();
+    let reports = String::from_utf8_lossy(&heard).matches("t0658").count();
+    let all = std::fs::read_to_string(&log).unwrap();
+    let (crossed, reported) = (all.matches(" 060#").count(), all.matches(" 065#").count());
+    assert!((295..=302).contains(&reported), "the log has all of the car: {reported}");
+    assert!((190..=210).contains(&reports), "a second is missing: {reports}");
+    assert!(crossed + 30 < sent, "{crossed} of {sent} crossed");
+    let last_second = all.lines().filter(|line| line.starts_with("(1500000001.") && line.contains(" 060#"));
+    assert!(last_second.count() <= 1, "nothing of the computer's crossed in the second of its absence");
 }

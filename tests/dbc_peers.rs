@@ -1,10 +1,9 @@
 //! The by-wire layout in the hands of an independent decoder: Python's cantools, where it is installed.
 
+mod common;
+use common::peers::{has_python, lincoln_dbc, python};
 use skidpad_can::{Dbc, Frame};
 use std::fmt::Write as _;
-use std::io::Write as _;
-use std::path::Path;
-use std::process::{Command, Stdio};
 
 /// Decodes `id hex` lines of standard input by the .dbc named in the first argument.
 const DECODER: &str = r#"
@@ -17,17 +16,12 @@ for line in sys.stdin:
     print(identifier, ' '.join(f'{name}={value!r}' for name, value in sorted(values.items())))
 "#;
 
-fn has_cantools() -> bool {
-    let check = Command::new("python3").args(["-c", "import cantools"]).stderr(Stdio::null()).status();
-    check.is_ok_and(|status| status.success())
-}
-
 #[test]
 fn cantools_reads_the_same_numbers_from_every_frame() {
-    if !has_cantools() {
-        return skidpad_test_support::skip("Python with cantools is not installed");
+    if !has_python("cantools") {
+        return;
     }
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("vehicles/lincoln_mkz/bywire.dbc");
+    let file = lincoln_dbc();
     let dbc = Dbc::parse(&std::fs::read_to_string(&file).unwrap(), "bywire.dbc").unwrap();
 
     // A fixed sequence of bytes: every bit of every message is seen set and clear.
@@ -52,7 +46,7 @@ fn cantools_reads_the_same_numbers_from_every_frame() {
         }
     }
 
-    let got = python(DECODER, &file, input);
+    let got = python(DECODER, &[&file], input);
     assert_eq!(got.lines().count(), expected.lines().count());
     for (theirs, ours) in got.lines().zip(expected.lines()) {
         let (theirs, ours): (Vec<&str>, Vec<&str>) = (theirs.split(' ').collect(), ours.split(' ').collect());
@@ -79,29 +73,12 @@ for line in sys.stdin:
     print(identifier, message.encode(physical, strict=False).hex())
 "#;
 
-/// What `script` prints for `input`.
-fn python(script: &str, file: &Path, input: String) -> String {
-    let mut python = Command::new("python3")
-        .args(["-c", script])
-        .arg(file)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("python3 starts");
-    let mut stdin = python.stdin.take().unwrap();
-    let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
-    let output = python.wait_with_output().unwrap();
-    writer.join().unwrap().unwrap();
-    assert!(output.status.success(), "the script failed");
-    String::from_utf8(output.stdout).unwrap()
-}
-
 #[test]
 fn every_frame_goes_round_through_cantools_bit_for_bit_both_ways() {
-    if !has_cantools() {
-        return skidpad_test_support::skip("Python with cantools is not installed");
+    if !has_python("cantools") {
+        return;
     }
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("vehicles/lincoln_mkz/bywire.dbc");
+    let file = lincoln_dbc();
     let dbc = Dbc::parse(&std::fs::read_to_string(&file).unwrap(), "bywire.dbc").unwrap();
     let mut word = 0x0fed_cba9_8765_4321u64;
     let (mut input, mut frames) = (String::new(), Vec::new());
@@ -125,7 +102,7 @@ fn every_frame_goes_round_through_cantools_bit_for_bit_both_ways() {
         |frame: &Frame| -> String { frame.payload().iter().map(|byte| format!("{byte:02x}")).collect() };
 
     // Ours and theirs are the same bits from the same numbers.
-    let encoded = python(ENCODER, &file, input);
+    let encoded = python(ENCODER, &[&file], input);
     assert_eq!(encoded.lines().count(), frames.len());
     for (theirs, ours) in encoded.lines().zip(&frames) {
         assert_eq!(theirs, format!("{:x} {}", ours.id, hex(ours)), "{}", dbc.message(ours.id).unwrap());
@@ -133,7 +110,7 @@ fn every_frame_goes_round_through_cantools_bit_for_bit_both_ways() {
 
     // Decoded there, encoded here: the frame comes back.
     let lines: String = frames.iter().map(|frame| format!("{:x} {}\n", frame.id, hex(frame))).collect();
-    let decoded = python(DECODER, &file, lines);
+    let decoded = python(DECODER, &[&file], lines);
     for (line, frame) in decoded.lines().zip(&frames) {
         let message = dbc.message(frame.id).unwrap();
         let values: Vec<_> = line

@@ -1,12 +1,12 @@
 //! The frames of the dialect with checksums and rolling counters against Python: cantools reads the same .dbc and encodes
 //! them bit for bit, and the checksums are worked out there a second time from their description.
 
+mod common;
+use common::peers::{has_python, python};
+use common::repository;
 use skidpad_can::{Dbc, Dialect, DialectMessage, Frame, Guard, Sealer};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::io::Write as _;
-use std::path::Path;
-use std::process::{Command, Stdio};
 
 /// Reads `id hex` lines: prints each as `id hex` of its values encoded again by cantools, with a checksum worked out
 /// here, and the values. Then, as `own id hex`, frames of its own of every message, its counter running.
@@ -60,38 +60,16 @@ for message in database.messages:
         print('own', f'{message.frame_id:x}', encode(message, raw))
 "#;
 
-fn has_cantools() -> bool {
-    let check = Command::new("python3").args(["-c", "import cantools"]).stderr(Stdio::null()).status();
-    check.is_ok_and(|status| status.success())
-}
-
-/// What the peer prints for `input`.
-fn peer(file: &Path, input: String) -> String {
-    let mut python = Command::new("python3")
-        .args(["-c", PEER])
-        .arg(file)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("python3 starts");
-    let mut stdin = python.stdin.take().unwrap();
-    let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
-    let output = python.wait_with_output().unwrap();
-    writer.join().unwrap().unwrap();
-    assert!(output.status.success(), "the peer failed");
-    String::from_utf8(output.stdout).unwrap()
-}
-
 fn hex(frame: &Frame) -> String {
     frame.payload().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[test]
 fn cantools_encodes_every_frame_of_the_civic_bit_for_bit_checksum_included() {
-    if !has_cantools() {
-        return skidpad_test_support::skip("Python with cantools is not installed");
+    if !has_python("cantools") {
+        return;
     }
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("vehicles/honda_civic/bywire.dbc");
+    let file = repository().join("vehicles/honda_civic/bywire.dbc").to_str().unwrap().to_string();
     let dbc = Dbc::parse(&std::fs::read_to_string(&file).unwrap(), "bywire.dbc").unwrap();
     let dialect = Dialect::find(&dbc).unwrap().expect("a dialect");
     let messages: Vec<&DialectMessage> = dialect.commands.iter().chain(&dialect.reports).collect();
@@ -117,7 +95,7 @@ fn cantools_encodes_every_frame_of_the_civic_bit_for_bit_checksum_included() {
         writeln!(text, "{:x} {}", frame.id, hex(frame)).unwrap();
         text
     });
-    let said = peer(&file, input);
+    let said = python(PEER, &[&file], input);
     let (own, echoed): (Vec<&str>, Vec<&str>) = said.lines().partition(|line| line.starts_with("own"));
 
     assert_eq!(echoed.len(), ours.len());

@@ -5,6 +5,7 @@ use crate::status::{Failure, Status};
 use measure::{Machine, Rates, median};
 use serde::Serialize;
 use skidpad_engine::{RunOptions, Simulation};
+use skidpad_links::LinkName;
 use skidpad_scenario::{Library, LoadedScenario};
 use skidpad_vehicle::{ActuatorDemand, Environment, Gear, SteeringDemand, VehicleModel};
 use skidpad_world::FlatGround;
@@ -12,6 +13,7 @@ use stages::{Parts, Stages};
 use std::fmt::Write;
 use std::path::Path;
 
+mod links;
 mod measure;
 mod process;
 mod stages;
@@ -40,6 +42,10 @@ pub struct Args {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    /// Instead: how evenly the frames of a car in real time arrive at a peer on each of these links [default: slcan,
+    /// slcan-tcp on a free port]
+    #[arg(long, value_name = "LINK", num_args = 0.., default_missing_values = ["slcan", "slcan-tcp:127.0.0.1:0"])]
+    links: Option<Vec<LinkName>>,
     /// How often each measurement is made
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     repeats: u32,
@@ -49,6 +55,7 @@ const HELP: &str = "\
 Examples:
   cargo run --release -- bench
   skidpad bench --json --repeats 20 > bench.json
+  skidpad bench --links
 
 JSON keys: vehicle_core, closed_loop { sim_s_per_cpu_s, sim_s_per_wall_s, simulated_s },
   stages { can, car, sensors, stack, score } in wall ms per simulated s, parts { tyres_ns, vehicle_step_ns, surface_ns },
@@ -98,6 +105,12 @@ struct Conditions {
 /// Runs the subcommand.
 pub fn run(args: &Args) -> Result<Status, Failure> {
     let mut library = Library::locate(None).map_err(Failure::usage)?;
+    let build = if cfg!(debug_assertions) { "debug" } else { "release" };
+    if let Some(names) = &args.links {
+        let bench = links::measure(names, library.root(), build)?;
+        print(&if args.json { json(&bench) } else { links::text(&bench) })?;
+        return Ok(Status::Passed);
+    }
     let scenario = library.load_text(SCENARIO, Path::new("bench.toml")).map_err(Failure::usage)?;
     let vehicle = library.vehicle(VEHICLE).map_err(Failure::usage)?;
     let model = VehicleModel::new(&vehicle.params, 1.0 / f64::from(STEPS_HZ));
@@ -118,7 +131,7 @@ pub fn run(args: &Args) -> Result<Status, Failure> {
         rss_mb: process.rss_mb,
         machine: Machine::this(),
         conditions: Conditions {
-            build: if cfg!(debug_assertions) { "debug" } else { "release" },
+            build,
             repeats: args.repeats,
             statistic: "median",
             threads: 1,
@@ -161,7 +174,7 @@ fn simulate(scenario: &LoadedScenario) -> Result<f64, Failure> {
     Ok(outcome.simulated_s)
 }
 
-fn json(bench: &Bench) -> String {
+fn json(bench: &impl Serialize) -> String {
     let mut text = serde_json::to_string_pretty(bench).expect("plain data is JSON");
     text.push('\n');
     text

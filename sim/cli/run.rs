@@ -58,7 +58,8 @@ pub struct Args {
     #[arg(long, value_name = "GLOB")]
     filter: Option<String>,
     /// Attach the car's CAN bus to LINK (repeatable): slcan (makes a pseudo-terminal and names it), slcan:DEVICE,
-    /// slcan-tcp:ADDRESS:PORT, candump:FILE (a log); one scenario at a time
+    /// slcan-tcp:ADDRESS:PORT, vcan0 or socketcan:INTERFACE, udp_multicast:GROUP:PORT:HOPS@INTERFACE (python-can's; each
+    /// part may be missing), candump:FILE (a log); one scenario at a time
     #[arg(long, value_name = "LINK")]
     can: Vec<LinkName>,
     /// Serve the receiver's port on LINK (repeatable): tcp (on 127.0.0.1:3001), tcp:ADDRESS:PORT, pty (makes a

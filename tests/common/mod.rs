@@ -3,6 +3,8 @@
 // Each test file uses its own part of this.
 #![allow(dead_code)]
 
+pub mod peers;
+
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
@@ -162,4 +164,10 @@ pub fn results(folder: &str) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     walk(Path::new(folder), "", &mut found);
     found
+}
+
+/// What the first scenario of a run met outside, by its wall times.
+pub fn outside(folder: &str) -> Value {
+    let text = fs::read_to_string(Path::new(folder).join("timing.json")).unwrap();
+    serde_json::from_str::<Value>(&text).unwrap()["scenarios"][0]["outside"].clone()
 }

@@ -18,6 +18,10 @@ database = cantools.database.load_file(dbc, strict=True)
 bus = can.Bus(interface=interface, channel=channel, **options)
 
 
+# A multicast group gives its sender's own frames back.
+OWN = {database.get_message_by_name(name).frame_id for name in ("BrakeCommand", "ThrottleCommand", "SteeringCommand")}
+
+
 def send(name, **signals):
     message = database.get_message_by_name(name)
     data = message.encode({s.name: signals.get(s.name, 0) for s in message.signals}, strict=False)
@@ -27,6 +31,7 @@ def send(name, **signals):
 began = time.monotonic()
 next_send = began
 last_frame = began
+heard = False
 speed = top = 0.0
 gear = None
 enabled = set()
@@ -36,7 +41,7 @@ arrivals = []
 achieved_brake = 0.0
 try:
     # It goes on until the car has been silent for half a second: the run is over.
-    while time.monotonic() - last_frame < (10.0 if not counts else 0.5):
+    while time.monotonic() - last_frame < (0.5 if heard else 10.0):
         now = time.monotonic()
         if now >= next_send:
             next_send += 0.02
@@ -50,7 +55,9 @@ try:
         message = bus.recv(max(0.0, min(0.02, next_send - time.monotonic())))
         if message is None:
             continue
-        last_frame = time.monotonic()
+        if message.arbitration_id not in OWN:
+            last_frame = time.monotonic()
+            heard = True
         counts[message.arbitration_id] = counts.get(message.arbitration_id, 0) + 1
         try:
             layout = database.get_message_by_frame_id(message.arbitration_id)

@@ -15,6 +15,7 @@ mod dbc;
 mod dialect;
 mod fault;
 mod frame;
+pub mod multicast;
 mod role;
 mod signal;
 pub mod slcan;

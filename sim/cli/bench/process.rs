@@ -80,15 +80,15 @@ fn simulated_s(report: &Path) -> Result<f64, Failure> {
     report["scenarios"][0]["simulated_s"].as_f64().ok_or_else(|| wrong(&"no simulated_s"))
 }
 
-fn start_error(error: &std::io::Error) -> Failure {
+pub fn start_error(error: &std::io::Error) -> Failure {
     Failure::new(Status::Internal, format!("skidpad cannot be started for the measurement: {error}"))
 }
 
 /// A temporary folder.
-struct Folder(PathBuf);
+pub struct Folder(pub PathBuf);
 
 impl Folder {
-    fn new() -> Result<Folder, Failure> {
+    pub fn new() -> Result<Folder, Failure> {
         let path = std::env::temp_dir().join(format!("skidpad-bench-{}", std::process::id()));
         fs::create_dir_all(&path).map_err(|error| Failure::write(&path.display().to_string(), &error))?;
         Ok(Folder(path))

@@ -96,7 +96,12 @@ impl Suite<'_> {
                 result.explanations = outcome.explanations;
                 result.explanations.extend(met.iter().flat_map(outside::sentences));
                 result.outside = met.as_ref().map(outside::result);
-                if passed { Status::Passed } else { Status::Failed }
+                result.error = outcome.lost;
+                match result.error {
+                    Some(_) => Status::External,
+                    None if passed => Status::Passed,
+                    None => Status::Failed,
+                }
             }
             Err(failure) => {
                 result.error = Some(failure.message);

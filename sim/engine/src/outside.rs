@@ -31,6 +31,12 @@ pub trait Outside {
         let _ = (at, from, frame);
     }
 
+    /// The computer's controller is off the bus, or on it again: a peer outside that fills the seat of the canbus hears
+    /// nothing meanwhile. Told each tick of a run whose canbus is outside.
+    fn computer_off_bus(&mut self, is_off: bool) {
+        let _ = is_off;
+    }
+
     /// The receiver sends an output at `now`. `bytes` is what its port makes of it as the real car has it configured
     /// ([`skidpad_sensors::Port::apollo`]), which is what the embedded driver reads; who is configured otherwise has a
     /// port of its own for `output`.

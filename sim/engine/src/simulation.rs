@@ -298,7 +298,13 @@ impl Simulation {
             self.act(now);
         }
         let bus = &mut self.bus;
-        outside.frames_in(now, &mut |peer, frame| bus.send(now, Sender::Outside(peer).node(), frame));
+        // A canbus outside uses the computer's controller.
+        let is_off = self.external.contains(SeatId::Canbus) && bus.is_off(now, COMPUTER);
+        let node = |peer| if is_off { COMPUTER } else { Sender::Outside(peer).node() };
+        outside.frames_in(now, &mut |peer, frame| bus.send(now, node(peer), frame));
+        if self.external.contains(SeatId::Canbus) {
+            outside.computer_off_bus(is_off);
+        }
         self.deliver_frames(now, outside);
         begins(Stage::Car);
         self.move_car(now);

@@ -37,6 +37,9 @@ pub struct Links {
     can: Vec<CanLink>,
     receiver: Vec<ReceiverLink>,
     topics: Vec<Box<dyn TopicLink>>,
+    needs_can_peer: bool,
+    /// The peers on the bus hear nothing.
+    is_off_bus: bool,
     pacer: Option<Pacer>,
     epoch_unix_s: f64,
     /// For each peer that has sent: when its frames that are still under way were sent.
@@ -73,6 +76,8 @@ impl Links {
             can,
             receiver: Vec::new(),
             topics: Vec::new(),
+            needs_can_peer: false,
+            is_off_bus: false,
             pacer,
             epoch_unix_s: EPOCH_UNIX_S,
             under_way,
@@ -90,10 +95,19 @@ impl Links {
     }
 
     /// Why the run cannot go on, if a link without which it cannot is lost.
+    ///
+    /// The bus needs a peer in a run that has waited for one, see [`Links::wait_for_peer`].
     pub fn lost(&self) -> Option<String> {
-        self.topics.iter().find_map(|link| match link.health() {
-            Health::Lost(why) => Some(format!("{}: {why}", link.name())),
+        let topics = self.topics.iter().map(|link| (link.name(), link.health()));
+        let lost = |(name, health)| match health {
+            Health::Lost(why) => Some(format!("{name}: {why}")),
             Health::Well | Health::Waiting(_) => None,
+        };
+        topics.into_iter().find_map(lost).or_else(|| {
+            // Of several links to the bus one with a peer is enough.
+            let can = || self.can.iter().map(|link| (link.name(), link.health()));
+            let is_filled = !self.needs_can_peer || can().any(|(_, health)| health == Health::Well);
+            if is_filled { None } else { can().find_map(lost) }
         })
     }
 
@@ -130,6 +144,7 @@ impl Links {
                 (0..early).for_each(|_| link.count(false));
             }
             if self.can.iter().any(CanLink::has_peer) {
+                self.needs_can_peer = true;
                 return true;
             }
             if began.elapsed() >= at_most || stop() {
@@ -214,7 +229,13 @@ impl Outside for Links {
         let time = Duration::from_secs_f64(self.epoch_unix_s) + at.since(SimTime::ZERO);
         for (index, link) in self.can.iter_mut().enumerate() {
             let own = peer.filter(|peer| peer / MAX_PEERS == index).map(|peer| (peer % MAX_PEERS) as u8);
-            link.send(time, own, frame);
+            if !self.is_off_bus || link.is_log() {
+                link.send(time, own, frame);
+            }
         }
+    }
+
+    fn computer_off_bus(&mut self, is_off: bool) {
+        self.is_off_bus = is_off;
     }
 }

@@ -16,6 +16,7 @@
 //! tick after its last bit.
 
 mod can_link;
+mod group_port;
 mod hmi;
 mod hub;
 pub mod lockstep;
@@ -26,9 +27,11 @@ mod receiver_link;
 mod report;
 mod ros1;
 mod slcan_port;
+#[cfg(target_os = "linux")]
+mod socketcan_port;
 mod topic_link;
 
-pub use can_link::{CanLink, LinkError, MAX_PEERS};
+pub use can_link::{CanLink, GONE_AFTER, LinkError, MAX_PEERS, SILENT_AFTER};
 pub use hmi::{Hmi, HmiReport};
 pub use hub::{Links, LinksReport, MAX_LINKS, Pace};
 pub use name::{DEFAULT_GROUP, DEFAULT_GROUP_PORT, DEFAULT_TCP, LinkName, NameError};

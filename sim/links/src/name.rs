@@ -15,7 +15,7 @@ pub const DEFAULT_GROUP_PORT: u16 = 43113;
 /// A CAN link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LinkName {
-    /// `socketcan:IFACE`, or an interface's name alone (`vcan0`). Cannot be opened yet.
+    /// `socketcan:INTERFACE`, or an interface's name alone (`vcan0`): Linux's own CAN sockets.
     SocketCan(String),
     /// `slcan`: a pseudo-terminal that Skidpad creates and names.
     SlcanPty,
@@ -23,7 +23,7 @@ pub enum LinkName {
     SlcanDevice(PathBuf),
     /// `slcan-tcp[:ADDRESS:PORT]`: slcan text over TCP.
     SlcanTcp(SocketAddr),
-    /// `udp_multicast[:GROUP[:PORT[:HOPS]]]`: python-can's messages. Cannot be opened yet.
+    /// `udp_multicast[:GROUP[:PORT[:HOPS]]][@INTERFACE]`: python-can's messages.
     UdpMulticast {
         /// The multicast group, IPv4 or IPv6.
         group: IpAddr,
@@ -31,6 +31,8 @@ pub enum LinkName {
         port: u16,
         /// How many routers a frame may pass, 0: it does not leave this machine, and what comes from others is ignored.
         hops: u8,
+        /// The network interface; without it the one that the system's routes choose for the group, as for python-can.
+        interface: Option<String>,
     },
     /// `candump:FILE`: a log of every frame.
     Candump(PathBuf),
@@ -45,8 +47,8 @@ pub struct NameError {
 }
 
 /// What a name can be.
-const FORMS: &str = "expected slcan, slcan:DEVICE, slcan-tcp:ADDRESS:PORT or candump:FILE (vcan0, socketcan:IFACE \
-                     and udp_multicast:GROUP:PORT are known, but not yet there)";
+const FORMS: &str = "expected slcan, slcan:DEVICE, slcan-tcp:ADDRESS:PORT, vcan0, socketcan:INTERFACE, \
+                     udp_multicast:GROUP:PORT:HOPS@INTERFACE or candump:FILE";
 
 impl FromStr for LinkName {
     type Err = NameError;
@@ -82,8 +84,13 @@ fn is_interface(name: &str) -> bool {
     (1..16).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_graphic() && b != b'/' && b != b':')
 }
 
-/// `GROUP[:PORT[:HOPS]]`, an IPv6 group in brackets if a port follows.
+/// `GROUP[:PORT[:HOPS]][@INTERFACE]`, an IPv6 group in brackets if a port follows.
 fn multicast(text: &str) -> Result<LinkName, String> {
+    let (text, interface) = match text.split_once('@') {
+        None => (text, None),
+        Some((text, interface)) if is_interface(interface) => (text, Some(interface.to_string())),
+        Some((_, interface)) => return Err(format!("expected a network interface, got \"{interface}\"")),
+    };
     let (group, rest) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((group, rest)) => (group, rest.strip_prefix(':')),
         None if text.parse::<IpAddr>().is_ok() => (text, None),
@@ -108,7 +115,7 @@ fn multicast(text: &str) -> Result<LinkName, String> {
     let hops = number("a number of hops", 0, 255)? as u8;
     match numbers.next() {
         Some(more) => Err(format!("expected GROUP:PORT:HOPS, got \"{more}\" behind it")),
-        None => Ok(LinkName::UdpMulticast { group, port, hops }),
+        None => Ok(LinkName::UdpMulticast { group, port, hops, interface }),
     }
 }
 
@@ -119,9 +126,12 @@ impl fmt::Display for LinkName {
             LinkName::SlcanPty => write!(f, "slcan"),
             LinkName::SlcanDevice(device) => write!(f, "slcan:{}", device.display()),
             LinkName::SlcanTcp(address) => write!(f, "slcan-tcp:{address}"),
-            LinkName::UdpMulticast { group, port, hops } => {
+            LinkName::UdpMulticast { group, port, hops, interface } => {
                 write!(f, "udp_multicast:{}", SocketAddr::new(*group, *port))?;
-                if *hops > 0 { write!(f, ":{hops}") } else { Ok(()) }
+                if *hops > 0 {
+                    write!(f, ":{hops}")?;
+                }
+                interface.iter().try_for_each(|interface| write!(f, "@{interface}"))
             }
             LinkName::Candump(file) => write!(f, "candump:{}", file.display()),
         }
@@ -135,8 +145,11 @@ mod tests {
 
     #[test]
     fn each_form_of_a_name_is_understood_and_written_back() {
-        let multicast =
-            |group: &str, port, hops| LinkName::UdpMulticast { group: group.parse().unwrap(), port, hops };
+        let group = |group: &str, port, hops, interface: Option<&str>| {
+            let interface = interface.map(str::to_string);
+            LinkName::UdpMulticast { group: group.parse().unwrap(), port, hops, interface }
+        };
+        let multicast = |name: &str, port, hops| group(name, port, hops, None);
         let v6 = "ff15:7079:7468:6f6e:6465:6d6f:6d63:6173";
         for (text, link, back) in [
             ("vcan0", LinkName::SocketCan("vcan0".into()), "socketcan:vcan0"),
@@ -154,6 +167,16 @@ mod tests {
             ("udp_multicast:239.1.2.3:5:1", multicast("239.1.2.3", 5, 1), "udp_multicast:239.1.2.3:5:1"),
             (&format!("udp_multicast:[{v6}]:7"), multicast(v6, 7, 0), &format!("udp_multicast:[{v6}]:7")),
             (&format!("udp_multicast:{v6}"), multicast(v6, 43113, 0), &format!("udp_multicast:[{v6}]:43113")),
+            (
+                "udp_multicast:@lo",
+                group("239.74.163.2", 43113, 0, Some("lo")),
+                "udp_multicast:239.74.163.2:43113@lo",
+            ),
+            (
+                &format!("udp_multicast:[{v6}]:7:1@eth0"),
+                group(v6, 7, 1, Some("eth0")),
+                &format!("udp_multicast:[{v6}]:7:1@eth0"),
+            ),
             ("candump:out/a b.log", LinkName::Candump("out/a b.log".into()), "candump:out/a b.log"),
         ] {
             assert_eq!(text.parse(), Ok(link.clone()), "{text}");
@@ -172,6 +195,7 @@ mod tests {
             ("udp_multicast:10.0.0.1", "no multicast group"),
             ("udp_multicast:239.1.1.1:70000", "expected a port"),
             ("udp_multicast:239.1.1.1:7:1:9", "behind it"),
+            ("udp_multicast:239.1.1.1:7@", "a network interface"),
             ("socketcan:an/interface", "expected slcan"),
         ] {
             let error = text.parse::<LinkName>().unwrap_err().to_string();
@@ -181,7 +205,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_makes_the_parser_panic(text in any::<String>(), tail in "[0-9a-f:.\\[\\]/]{0,40}") {
+        fn no_text_makes_the_parser_panic(text in any::<String>(), tail in "[0-9a-f:.@\\[\\]/]{0,40}") {
             let _ = text.parse::<LinkName>();
             for kind in ["slcan-tcp", "udp_multicast", "slcan", "socketcan", "candump"] {
                 if let Ok(name) = format!("{kind}:{tail}").parse::<LinkName>() {

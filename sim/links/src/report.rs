@@ -25,6 +25,10 @@ pub struct Counters {
     pub disconnects: u64,
     /// Peers that were turned away since there were too many.
     pub turned_away: u64,
+    /// Messages of other machines to a multicast group that this link shares with this machine only.
+    pub foreign: u64,
+    /// Error frames of a CAN controller.
+    pub bus_errors: u64,
     /// Times that the system refused to send, receive or write.
     pub io_errors: u64,
 }
@@ -42,7 +46,7 @@ pub struct LinkReport {
 
 impl Counters {
     /// Every count with its name.
-    pub fn named(&self) -> [(&'static str, u64); 12] {
+    pub fn named(&self) -> [(&'static str, u64); 14] {
         [
             ("sent", self.sent),
             ("received", self.received),
@@ -55,6 +59,8 @@ impl Counters {
             ("connects", self.connects),
             ("disconnects", self.disconnects),
             ("turned_away", self.turned_away),
+            ("foreign", self.foreign),
+            ("bus_errors", self.bus_errors),
             ("io_errors", self.io_errors),
         ]
     }
@@ -77,6 +83,8 @@ impl LinkReport {
             (c.malformed, "messages of a peer made no sense and were discarded"),
             (c.wrong_bit_rate, "times a peer asked for another bit rate; the bus has 500 kbit/s"),
             (c.turned_away, "peers were turned away: too many at a time"),
+            (c.foreign, "messages of other machines were ignored: the name of the link gives it no hops"),
+            (c.bus_errors, "error frames came from the CAN controller"),
             (c.io_errors, "times the system refused to send, receive or write"),
         ];
         let counted = lines.iter().filter(|(count, _)| *count > 0);

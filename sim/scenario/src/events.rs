@@ -42,6 +42,7 @@ pub const EVENTS: &[EventInfo] = &[
         meaning: "a controller on the CAN bus met so many errors that it only listens to its own",
     },
     EventInfo { name: "bus_off", meaning: "a controller went off the CAN bus" },
+    EventInfo { name: "stack_lost", meaning: "who fills a seat from outside is gone or silent" },
     EventInfo { name: "fault", meaning: "a fault of the bus or of an ECU began" },
     EventInfo { name: "gnss_outage", meaning: "the satellites were lost" },
     EventInfo { name: "gnss_silence", meaning: "the receiver stopped sending" },

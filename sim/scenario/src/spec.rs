@@ -301,7 +301,7 @@ pub enum Seat {
 #[serde(deny_unknown_fields, default)]
 pub struct LinksSpec {
     /// CAN links: `slcan` (a pseudo-terminal that Skidpad makes and names), `slcan:DEVICE`,
-    /// `slcan-tcp:ADDRESS:PORT` or `candump:FILE` (a log).
+    /// `slcan-tcp:ADDRESS:PORT`, `socketcan:INTERFACE`, `udp_multicast:GROUP:PORT` or `candump:FILE` (a log).
     #[schemars(length(max = 15))]
     pub can: Vec<String>,
     /// Links to the receiver's port: `tcp` (a server on 127.0.0.1:3001), `tcp:ADDRESS:PORT`, `pty` (a pseudo-terminal
