@@ -1,7 +1,7 @@
 //! The car: vehicle model on the map, collisions, by-wire ECUs, and the driver in the seat.
 
 use nalgebra::Vector3;
-use skidpad_bywire::{ByWire, CarGps, DriverInput, Event as ByWireEvent, GpsFix, Hands, Unit};
+use skidpad_bywire::{ByWire, CarGps, DriverInput, Event as ByWireEvent, GpsFix, Hands, TurnSignal, Unit};
 use skidpad_can::Frame;
 use skidpad_geo::{EnuFrame, normal_gravity_mps2};
 use skidpad_kernel::SimTime;
@@ -224,6 +224,8 @@ pub(crate) struct Driver {
     brake: Option<(SimTime, f64)>,
     throttle: Option<(SimTime, f64)>,
     gear: Option<Gear>,
+    parking_brake: bool,
+    turn_signal: Option<(SimTime, TurnSignal)>,
 }
 
 impl Driver {
@@ -243,6 +245,14 @@ impl Driver {
         self.gear = Some(gear);
     }
 
+    pub(crate) fn park(&mut self, applied: bool) {
+        self.parking_brake = applied;
+    }
+
+    pub(crate) fn signal(&mut self, until: SimTime, turn: TurnSignal) {
+        self.turn_signal = Some((until, turn));
+    }
+
     /// Hands and feet at `now`; `foot_on_brake_pct` is what the driver does while no event says otherwise.
     pub(crate) fn input(&self, now: SimTime, foot_on_brake_pct: f64) -> DriverInput {
         let pedal = |held: Option<(SimTime, f64)>| held.filter(|(until, _)| now < *until).map(|(_, pct)| pct);
@@ -255,7 +265,12 @@ impl Driver {
                 max_torque_nm: wheel.torque_nm,
             }),
             gear: self.gear,
-            ..DriverInput::default()
+            parking_brake: self.parking_brake,
+            turn_signal: self
+                .turn_signal
+                .filter(|(until, _)| now < *until)
+                .map_or(TurnSignal::Off, |(_, turn)| turn),
+            acknowledge: false,
         }
     }
 }

@@ -476,7 +476,15 @@ impl Simulation {
                     self.bus.inject(fault, fault_noise(self.seed, index));
                 }
                 Action::Fault(fault) => self.fail(now, index, &fault),
-                Action::Driver { wheel, brake_pct, throttle_pct, gear, for_s } => {
+                Action::Driver {
+                    wheel,
+                    brake_pct,
+                    throttle_pct,
+                    gear,
+                    parking_brake,
+                    turn_signal,
+                    for_s,
+                } => {
                     let until = now + Duration::from_secs_f64(for_s);
                     if let Some(wheel) = wheel {
                         self.driver.hold_wheel(until, wheel);
@@ -489,6 +497,12 @@ impl Simulation {
                     }
                     if let Some(gear) = gear {
                         self.driver.shift(gear.into());
+                    }
+                    if let Some(applied) = parking_brake {
+                        self.driver.park(applied);
+                    }
+                    if let Some(turn) = turn_signal {
+                        self.driver.signal(until, turn.into());
                     }
                 }
                 Action::Gust(gust) => {

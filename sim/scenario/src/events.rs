@@ -1,7 +1,7 @@
 //! What happens during a run, and when.
 
 use crate::fault::Fault;
-use crate::spec::{EventSpec, GearName, GnssFault, Pad, WhenSpec};
+use crate::spec::{EventSpec, GearName, GnssFault, Pad, TurnName, WhenSpec};
 use skidpad_sensors::FixType;
 use skidpad_world::Gust;
 
@@ -129,6 +129,10 @@ pub enum Action {
         throttle_pct: f64,
         /// Moves the gear selector at the beginning.
         gear: Option<GearName>,
+        /// Applies or releases the parking brake at the beginning.
+        parking_brake: Option<bool>,
+        /// Holds the turn signal lever.
+        turn_signal: Option<TurnName>,
         /// How long, s.
         for_s: f64,
     },
@@ -246,10 +250,11 @@ fn action(spec: &EventSpec) -> Result<Action, Flaw> {
         let acts = driver.hold_wheel_deg.is_some()
             || driver.brake_pct.is_some()
             || driver.throttle_pct.is_some()
-            || driver.gear.is_some();
+            || driver.gear.is_some()
+            || driver.parking_brake.is_some()
+            || driver.turn_signal.is_some();
         if !acts {
-            let message =
-                "the driver does nothing: give `hold_wheel_deg`, `brake_pct`, `throttle_pct` or `gear`";
+            let message = "the driver does nothing: give `hold_wheel_deg`, `brake_pct`, `throttle_pct`, `gear`, `parking_brake` or `turn_signal`";
             return Err(Flaw::Key("driver", "", message.into()));
         }
         let wheel = driver.hold_wheel_deg.map(|angle_deg| HoldWheel {
@@ -261,6 +266,8 @@ fn action(spec: &EventSpec) -> Result<Action, Flaw> {
             brake_pct: driver.brake_pct.unwrap_or(0.0),
             throttle_pct: driver.throttle_pct.unwrap_or(0.0),
             gear: driver.gear,
+            parking_brake: driver.parking_brake,
+            turn_signal: driver.turn_signal,
             for_s: driver.for_s,
         });
     }

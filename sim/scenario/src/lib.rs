@@ -40,5 +40,5 @@ pub use spec::{
     BywireFault, DriverAction, EventSpec, FaultSpec, GearName, GnssFault, GnssProfile, GnssSpec, GustSpec,
     ImuPreset, ImuProfile, ImuSpec, LinksSpec, OneOrMany, OperatorSpec, Override, PaceName, Pad,
     PlanningAction, PoseSpec, ReferenceSpec, RoadSpec, Scenario, Seat, SensorsSpec, StackSpec, StartSpec,
-    WhenSpec, WindSpec,
+    TurnName, WhenSpec, WindSpec,
 };

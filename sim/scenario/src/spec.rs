@@ -183,6 +183,25 @@ impl From<GearName> for skidpad_vehicle::Gear {
     }
 }
 
+/// A turn signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TurnName {
+    /// Left.
+    Left,
+    /// Right.
+    Right,
+}
+
+impl From<TurnName> for skidpad_bywire::TurnSignal {
+    fn from(name: TurnName) -> Self {
+        match name {
+            TurnName::Left => skidpad_bywire::TurnSignal::Left,
+            TurnName::Right => skidpad_bywire::TurnSignal::Right,
+        }
+    }
+}
+
 /// `[reference]`: a named path with a speed profile, or a recorded drive.
 ///
 /// ```
@@ -796,6 +815,12 @@ pub struct DriverAction {
     /// Moves the gear selector at the beginning of the action.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gear: Option<GearName>,
+    /// Applies the parking brake at the beginning of the action, or releases it. It stays so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parking_brake: Option<bool>,
+    /// Holds the turn signal lever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turn_signal: Option<TurnName>,
     /// How long, s.
     #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 3600.0))]
     pub for_s: f64,
