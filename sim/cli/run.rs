@@ -4,8 +4,9 @@ use crate::interrupt;
 use crate::output::{OutFile, print, write_file};
 use crate::status::{Failure, Status};
 use progress::Progress;
+use skidpad_engine::SeatId;
 use skidpad_engine::{RunOptions, Simulation};
-use skidpad_links::{LinkName, ReceiverLinkName};
+use skidpad_links::{LinkName, ReceiverLinkName, RosLinkName, TopicLinkName};
 use skidpad_report::{Outcome, TableStyle, junit_xml, report_json, table, timing_json};
 use skidpad_scenario::{Library, LoadedScenario, discover};
 use std::io::IsTerminal;
@@ -66,14 +67,22 @@ pub struct Args {
     /// pseudo-terminal and names it), file:PATH (a recording); one scenario at a time
     #[arg(long, value_name = "LINK")]
     gnss: Vec<ReceiverLinkName>,
-    /// A seat that is filled from outside, on a link
-    #[arg(long, value_name = "SEAT", value_enum)]
-    external: Vec<outside::SeatName>,
-    /// How fast simulated time passes: as on the clock, or as fast as the machine can [default: real if a peer can take
-    /// part, else max]
-    #[arg(long, value_name = "PACE", value_enum)]
-    pace: Option<outside::PaceName>,
-    /// How long to wait for a peer of an external seat, s
+    /// Carry the stack's topics on LINK (repeatable): ros1 (serves the ROS master on 127.0.0.1:11311),
+    /// ros1:http://HOST:PORT (joins that master); scenarios then run one after the other
+    #[arg(long, value_name = "LINK")]
+    link: Vec<TopicLinkName>,
+    /// The same as --link ros1:URI
+    #[arg(long, value_name = "URI")]
+    ros_master: Option<String>,
+    /// Seats that are filled from outside, on links: planning, control, localization, canbus, gnss_driver
+    #[arg(long, value_name = "SEAT,...", value_delimiter = ',', value_parser = outside::seat)]
+    external: Vec<SeatId>,
+    /// How fast simulated time passes: real (as on the clock), max (as fast as the machine can), or a number (so many
+    /// times as fast as the clock, for a stack whose clock runs so fast) [default: real if a peer can take part,
+    /// else max]
+    #[arg(long, value_name = "PACE")]
+    pace: Option<outside::PaceArg>,
+    /// How long to wait until the stack of external seats has engaged the car, s
     #[arg(long, value_name = "S", default_value_t = outside::WAIT_S, value_parser = clap::value_parser!(u32).range(0..=86400))]
     wait: u32,
     /// No progress, and a table only of what did not pass
@@ -89,6 +98,7 @@ Examples:
   skidpad run --filter '*skid*' --jobs 1
   skidpad run --reference drive.csv --utm-zone 10  follow a recorded drive
   skidpad run my_scenario.toml --can slcan --external canbus
+  skidpad run my_scenario.toml --link ros1 --external control
   skidpad run my_scenario.toml --gnss tcp:127.0.0.1:3001
 
 Results (--out DIR):
@@ -101,7 +111,7 @@ Exit status:
   0    every scenario passed
   1    a scenario failed its limits
   2    a file or an argument is wrong; if a scenario file is, nothing was run
-  3    an external stack was missing, silent or broke the protocol
+  3    an external stack was missing, fell silent or broke the protocol, or the machine was too slow to judge it
   4    internal error; the other scenarios have been run and reported
   130  interrupted with Ctrl-C; finished scenarios are reported, the others as not run";
 
@@ -123,16 +133,21 @@ pub fn default_scenarios() -> Result<PathBuf, Failure> {
 /// Runs the subcommand.
 pub fn run(args: &Args) -> Result<Status, Failure> {
     let mut scenarios = select(args)?;
-    let outside = outside::Wanted {
+    let mut outside = outside::Wanted {
         can: args.can.clone(),
         gnss: args.gnss.clone(),
+        topics: topic_links(args)?,
+        external: args.external.iter().copied().collect(),
         pace: args.pace,
         wait_s: args.wait,
+        ..outside::Wanted::default()
     };
-    outside.check(&mut scenarios, &args.external)?;
+    outside.check(&mut scenarios)?;
     let options = RunOptions { seed: args.seed, ..RunOptions::default() };
     let jobs = args.jobs.map_or_else(cores, NonZeroUsize::get);
     set_up(&scenarios, &options, jobs)?;
+    // A stack outside drives one car at a time.
+    let jobs = if outside.open_plugs(&scenarios)? { 1 } else { jobs };
     let suite = Suite {
         scenarios: &scenarios,
         options,
@@ -162,6 +177,20 @@ pub fn run(args: &Args) -> Result<Status, Failure> {
         print(&table(&results, &style(started.elapsed().as_secs_f64())))?;
     }
     Ok(status)
+}
+
+/// The links that carry topics, by either option.
+fn topic_links(args: &Args) -> Result<Vec<TopicLinkName>, Failure> {
+    let mut links = args.link.clone();
+    if let Some(uri) = &args.ros_master {
+        let joined: RosLinkName = format!("ros1:{uri}").parse().map_err(|_| {
+            Failure::usage(format!(
+                "--ros-master: expected an address like http://127.0.0.1:11311, got \"{uri}\""
+            ))
+        })?;
+        links.push(TopicLinkName::Ros1(joined));
+    }
+    Ok(links)
 }
 
 /// The scenarios that the arguments name, loaded and checked.

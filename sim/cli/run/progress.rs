@@ -51,6 +51,7 @@ impl Progress {
                 Outcome::Pass => "pass ",
                 Outcome::Fail => "FAIL ",
                 Outcome::Error => "ERROR",
+                Outcome::Invalid => "INVALID",
             };
             let (name, wall_s, of) = (&result.name, result.wall_s, self.scenarios);
             // A closed standard error is no reason to stop.

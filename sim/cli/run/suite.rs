@@ -4,8 +4,7 @@ use super::outside;
 use super::progress::Progress;
 use crate::output::OutFile;
 use crate::status::{Failure, Status};
-use skidpad_engine::{Outcome, RunOptions, Simulation, TraceSample};
-use skidpad_links::LinksReport;
+use skidpad_engine::{Outcome, RunOptions, TraceSample};
 use skidpad_report::{Column, Event, ScenarioResult, TraceError, TraceWriter};
 use skidpad_scenario::LoadedScenario;
 use skidpad_score::Metrics;
@@ -78,6 +77,7 @@ impl Suite<'_> {
             simulated_s: 0.0,
             wall_s: 0.0,
             error: None,
+            invalid: None,
             explanations: Vec::new(),
             outside: None,
         };
@@ -94,13 +94,14 @@ impl Suite<'_> {
                 result.truth_hash = outcome.truth_hash;
                 result.simulated_s = outcome.simulated_s;
                 result.explanations = outcome.explanations;
-                result.explanations.extend(met.iter().flat_map(outside::sentences));
-                result.outside = met.as_ref().map(outside::result);
+                result.explanations.extend(met.iter().flat_map(outside::Met::sentences));
+                result.outside = met.as_ref().map(outside::Met::result);
+                result.invalid = met.as_ref().and_then(outside::Met::invalid);
                 result.error = outcome.lost;
-                match result.error {
-                    Some(_) => Status::External,
-                    None if passed => Status::Passed,
-                    None => Status::Failed,
+                match (&result.error, &result.invalid) {
+                    (None, None) if passed => Status::Passed,
+                    (None, None) => Status::Failed,
+                    _ => Status::External,
                 }
             }
             Err(failure) => {
@@ -116,12 +117,11 @@ impl Suite<'_> {
         &self,
         scenario: &LoadedScenario,
         progress: &Progress,
-    ) -> Result<(Outcome, Option<LinksReport>), Failure> {
+    ) -> Result<(Outcome, Option<outside::Met>), Failure> {
         let interrupted = || Failure::new(Status::Interrupted, "not run to its end: interrupted");
         if self.stop.load(Ordering::Relaxed) {
             return Err(interrupted());
         }
-        let simulation = Simulation::new(scenario, &self.options).map_err(Failure::usage)?;
         let mut trace = match self.out {
             Some(folder) => Some(trace_file(&folder.join(&scenario.folder).join("trace.csv"))?),
             None => None,
@@ -138,13 +138,7 @@ impl Suite<'_> {
             }
         };
         let stop = || failed.get().is_some() || self.stop.load(Ordering::Relaxed);
-        let (ran, met) = match self.outside.open(scenario, stop)? {
-            Some(mut links) => {
-                let ran = simulation.run_outside(&mut links, on_sample, stop);
-                (ran, Some(links.finish(None)))
-            }
-            None => (simulation.run(on_sample, stop), None),
-        };
+        let (ran, met) = self.outside.run(scenario, &self.options, on_sample, stop)?;
         if let Some(error) = failed.into_inner() {
             return Err(Failure::usage(error));
         }

@@ -57,6 +57,11 @@ impl Observer {
         }
     }
 
+    /// From now on t = 0 is this Unix time.
+    pub(crate) fn set_epoch(&mut self, epoch_unix_s: f64) {
+        self.epoch_unix_s = epoch_unix_s;
+    }
+
     /// The scenario's time begins.
     pub(crate) fn begin(&mut self, now: SimTime) {
         self.zero = Some(now);

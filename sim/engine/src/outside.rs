@@ -49,6 +49,11 @@ pub trait Outside {
         false
     }
 
+    /// The scenario's time begins: with a stack outside, the car is in auto for the first time.
+    fn scenario_begins(&mut self, now: SimTime) {
+        let _ = now;
+    }
+
     /// Something inside (an embedded seat, the operator) publishes `message` at `now`, in the order in which it is
     /// sent. What comes from outside is not given back.
     fn message_out(&mut self, now: SimTime, message: &TopicMessage) {

@@ -141,6 +141,7 @@ pub struct Simulation {
     lost_outside: Option<String>,
     epoch_unix_s: f64,
     engages: bool,
+    start_held: bool,
     observer: Observer,
     sampling: Periodic,
     estop: bool,
@@ -219,6 +220,7 @@ impl Simulation {
             lost_outside: None,
             epoch_unix_s: options.epoch_unix_s,
             engages: spec.operator.engage,
+            start_held: false,
             observer: Observer::new(options.epoch_unix_s, scenario.frame, scenario.reference.clone()),
             sampling: Periodic::new(SAMPLE_PERIOD, Duration::ZERO),
             estop: false,
@@ -257,6 +259,28 @@ impl Simulation {
         Some(Waiting { silent, operator })
     }
 
+    /// Holds the start, or lets it go: as long as it is held, nobody presses a button and the scenario's time does not
+    /// begin. For who has to learn the clock of a stack outside first.
+    pub fn hold_start(&mut self, held: bool) {
+        self.start_held = held;
+        self.stack.hold_operator(held);
+    }
+
+    /// Makes this the Unix time of the first tick, for all stamps to come; see [`RunOptions::epoch_unix_s`].
+    ///
+    /// # Errors
+    /// [`SetupError`] if it has no GPS time.
+    pub fn set_epoch_unix_s(&mut self, epoch_unix_s: f64) -> Result<(), SetupError> {
+        self.receiver.set_epoch(epoch_unix_s).map_err(|error| SetupError {
+            file: self.scenario.file.display().to_string(),
+            message: error.to_string(),
+        })?;
+        self.epoch_unix_s = epoch_unix_s;
+        self.observer.set_epoch(epoch_unix_s);
+        self.stack.set_epoch(epoch_unix_s);
+        Ok(())
+    }
+
     /// Why the stack outside is taken for dead, if it is.
     pub fn lost(&self) -> Option<&str> {
         self.lost_outside.as_deref().or_else(|| self.stack.lost())
@@ -291,7 +315,7 @@ impl Simulation {
             self.lost_outside = Some(why);
         }
         if now == SimTime::ZERO && !self.waits_for_stack(outside) {
-            self.begin(now);
+            self.begin(now, outside);
         }
         begins(Stage::FramesIn);
         if self.observer.zero().is_some() {
@@ -337,7 +361,8 @@ impl Simulation {
     }
 
     /// The scenario's time begins.
-    fn begin(&mut self, now: SimTime) {
+    fn begin(&mut self, now: SimTime, outside: &mut impl Outside) {
+        outside.scenario_begins(now);
         self.sampling = Periodic::new(SAMPLE_PERIOD, now.since(SimTime::ZERO));
         self.observer.begin(now);
         self.stack.watch().begin(now);
@@ -678,8 +703,8 @@ impl Simulation {
         let bus = &mut self.bus;
         let gave_up = self.stack.operator().gave_up();
         self.stack.tick(now, outside, |frame| bus.send(now, COMPUTER, frame));
-        if self.observer.zero().is_none() && self.stack_is_there(now) {
-            self.begin(now);
+        if self.observer.zero().is_none() && !self.start_held && self.stack_is_there(now) {
+            self.begin(now, outside);
         }
         for notice in self.stack.watch().drain_notices() {
             self.observer.event(notice.at, notice.name, notice.detail);

@@ -58,6 +58,7 @@ pub(crate) struct Stack {
     /// The drive mode that a canbus outside has brought about; the embedded one is then silent.
     external_mode: Option<DrivingMode>,
     operator: Operator,
+    operator_held: bool,
     watch: Watch,
     /// Control outside has passed the last RESET on.
     reset_passed_on: bool,
@@ -130,6 +131,7 @@ impl Stack {
             canbus: parts.canbus.unwrap_or_else(|| Canbus::new(CanbusConf::default())),
             external_mode,
             operator: parts.operator,
+            operator_held: false,
             watch: Watch::new(external, control_period),
             reset_passed_on: false,
             ignored_messages: 0,
@@ -241,7 +243,7 @@ impl Stack {
             self.reset_passed_on |= self.watch.take_echo() == Some(DrivingAction::Reset);
             // A canbus that speaks on CAN alone is not seen by the operator, who then presses nothing.
             self.operator.is_told(Patience {
-                all_speak: self.watch.missing(now).is_empty(),
+                all_speak: !self.operator_held && self.watch.missing(now).is_empty(),
                 reset_passed_on: self.reset_passed_on || !self.is_external(SeatId::Control),
             });
         }
@@ -431,6 +433,16 @@ impl Stack {
             self.canbus.on_control(now, &command);
         }
         self.seen.command = Some(command);
+    }
+
+    /// From now on t = 0 is this Unix time.
+    pub(crate) fn set_epoch(&mut self, epoch_unix_s: f64) {
+        self.epoch_unix_s = epoch_unix_s;
+    }
+
+    /// Keeps the operator from pressing anything, or lets go.
+    pub(crate) fn hold_operator(&mut self, held: bool) {
+        self.operator_held = held;
     }
 
     /// What was last seen on the topics.

@@ -5,13 +5,14 @@ use crate::name::LinkName;
 use crate::pace::{PaceReport, Pacer};
 use crate::receiver_link::{ReceiverLink, ReceiverLinkName, ReceiverLinkReport};
 use crate::report::LinkReport;
+use crate::stack_clock::StackClock;
 use crate::topic_link::{Health, TopicLink, TopicLinkReport};
 use skidpad_can::Frame;
 use skidpad_engine::{EPOCH_UNIX_S, Outcome, Outside, Sender, TopicMessage};
 use skidpad_kernel::SimTime;
 use skidpad_sensors::ReceiverOutput;
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Links of one run.
 pub const MAX_LINKS: usize = Sender::MAX_OUTSIDE as usize / MAX_PEERS;
@@ -22,11 +23,13 @@ const MAILBOX: usize = 32;
 const LOST_AFTER: Duration = Duration::from_secs(1);
 
 /// How fast simulated time passes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Pace {
     /// As on the clock.
     #[default]
     Real,
+    /// So many times as fast as the clock, for a stack whose clock runs so fast.
+    Scaled(f64),
     /// As fast as the machine can.
     Max,
 }
@@ -42,6 +45,12 @@ pub struct Links {
     is_off_bus: bool,
     pacer: Option<Pacer>,
     epoch_unix_s: f64,
+    /// Simulated time per wall time.
+    scale: f64,
+    opened: Instant,
+    /// When simulated time began.
+    started: Duration,
+    learning: Option<StackClock>,
     /// For each peer that has sent: when its frames that are still under way were sent.
     under_way: Vec<VecDeque<SimTime>>,
 }
@@ -71,7 +80,11 @@ impl Links {
         }
         let can = names.iter().map(CanLink::open).collect::<Result<Vec<_>, _>>()?;
         let under_way = vec![VecDeque::new(); can.len() * MAX_PEERS];
-        let pacer = (pace == Pace::Real).then(Pacer::new);
+        let (pacer, scale) = match pace {
+            Pace::Real => (Some(Pacer::new()), 1.0),
+            Pace::Scaled(scale) => (Some(Pacer::new().at_scale(scale)), scale),
+            Pace::Max => (None, 1.0),
+        };
         Ok(Links {
             can,
             receiver: Vec::new(),
@@ -80,6 +93,10 @@ impl Links {
             is_off_bus: false,
             pacer,
             epoch_unix_s: EPOCH_UNIX_S,
+            scale,
+            opened: Instant::now(),
+            started: Duration::ZERO,
+            learning: None,
             under_way,
         })
     }
@@ -92,6 +109,36 @@ impl Links {
     /// The links that carry topics.
     pub fn topic_links(&self) -> impl Iterator<Item = &dyn TopicLink> {
         self.topics.iter().map(|link| &**link)
+    }
+
+    /// Simulated time zero is now, and the clock on which the stack lives shows the Unix time that is returned, s:
+    /// from here on no time is given up.
+    pub fn start_on_wall_clock(&mut self) -> f64 {
+        self.epoch_unix_s = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+        self.started = self.opened.elapsed();
+        if let Some(pacer) = &mut self.pacer {
+            pacer.start();
+            pacer.keep_up();
+        }
+        self.epoch_unix_s
+    }
+
+    /// Begins to learn the clock of a stack whose time passes as that of this pace.
+    pub fn learn_clock(&mut self) {
+        self.learning = Some(StackClock::new(self.scale));
+    }
+
+    /// Messages by which it has been learned so far.
+    pub fn clock_samples(&self) -> u32 {
+        self.learning.as_ref().map_or(0, StackClock::samples)
+    }
+
+    /// Once the stack's clock is known: what it showed at simulated time zero, Unix s.
+    pub fn learned_epoch(&mut self) -> Option<f64> {
+        let epoch_unix_s = self.learning.as_ref()?.unix_s(self.started)?;
+        self.learning = None;
+        self.epoch_unix_s = epoch_unix_s;
+        Some(epoch_unix_s)
     }
 
     /// Why the run cannot go on, if a link without which it cannot is lost.
@@ -179,6 +226,12 @@ impl Outside for Links {
         Links::lost(self)
     }
 
+    fn scenario_begins(&mut self, now: SimTime) {
+        if let Some(pacer) = self.pacer.as_mut().filter(|_| now > SimTime::ZERO) {
+            pacer.begin_report();
+        }
+    }
+
     fn listens(&self) -> bool {
         !self.topics.is_empty()
     }
@@ -188,7 +241,14 @@ impl Outside for Links {
     }
 
     fn messages_in(&mut self, now: SimTime, deliver: &mut dyn FnMut(TopicMessage)) {
-        self.topics.iter_mut().for_each(|link| link.poll(now, deliver));
+        let Links { topics, learning, opened, .. } = self;
+        let mut deliver = |message: TopicMessage| {
+            if let Some(clock) = learning {
+                clock.hear(opened.elapsed(), &message);
+            }
+            deliver(message);
+        };
+        topics.iter_mut().for_each(|link| link.poll(now, &mut deliver));
     }
 
     fn receiver_out(&mut self, _: SimTime, output: &ReceiverOutput, bytes: &[u8]) {

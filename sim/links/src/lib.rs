@@ -22,6 +22,7 @@ mod hub;
 pub mod lockstep;
 mod name;
 mod pace;
+mod plug;
 mod pty;
 mod receiver_link;
 mod report;
@@ -29,6 +30,7 @@ mod ros1;
 mod slcan_port;
 #[cfg(target_os = "linux")]
 mod socketcan_port;
+mod stack_clock;
 mod topic_link;
 
 pub use can_link::{CanLink, GONE_AFTER, LinkError, MAX_PEERS, SILENT_AFTER};
@@ -36,6 +38,7 @@ pub use hmi::{Hmi, HmiReport};
 pub use hub::{Links, LinksReport, MAX_LINKS, Pace};
 pub use name::{DEFAULT_GROUP, DEFAULT_GROUP_PORT, DEFAULT_TCP, LinkName, NameError};
 pub use pace::{Clock, PaceReport, Pacer, SystemClock};
+pub use plug::{Plug, TopicLinkName, TopicLinkNameError};
 pub use pty::{Pty, open_raw};
 pub use receiver_link::{
     DEFAULT_RECEIVER_TCP, MAX_RECEIVER_CLIENTS, ReceiverLink, ReceiverLinkName, ReceiverLinkReport,
@@ -43,4 +46,5 @@ pub use receiver_link::{
 };
 pub use report::{Counters, LinkReport};
 pub use ros1::{ROS_NODE, Ros, RosLink, RosLinkName, RosNameError};
+pub use stack_clock::{CLOCK_SAMPLES, StackClock};
 pub use topic_link::{Health, TopicLink, TopicLinkReport};

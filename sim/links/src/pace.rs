@@ -1,4 +1,4 @@
-//! Real-time pace: ticks against the monotonic clock.
+//! Real-time and scaled pace: ticks against the monotonic clock.
 
 use skidpad_kernel::SimTime;
 use std::time::{Duration, Instant};
@@ -8,8 +8,12 @@ const SPIN: Duration = Duration::from_micros(150);
 /// A simulation further behind than this does not catch up, since peers that time out at 0.2 s would be flooded
 /// with old frames: the time is given up.
 const GIVE_UP: Duration = Duration::from_millis(100);
-/// A tick that begins later than this has missed its cycle.
+/// Simulated time of a tick: one that begins later than this has missed its cycle.
 const OVERRUN: Duration = Duration::from_millis(1);
+/// Simulated time of a cycle of control: one in which a tick begins later than this was missed because of us.
+const CYCLE: Duration = Duration::from_millis(10);
+/// A run in which more than this share of the control cycles was missed cannot be judged.
+const MISSED_SHARE: f64 = 0.01;
 
 /// A clock that can be waited for; tests have one of their own.
 pub trait Clock {
@@ -50,15 +54,24 @@ impl Clock for SystemClock {
 /// The tick of the instant t begins t after the first one, never earlier: the deadlines are counted from the
 /// start, so that no error adds up. It sleeps to shortly before the deadline and spins for the rest. A tick that
 /// is late is taken at once, and so are the next ones until the schedule is caught up; beyond 100 ms behind the
-/// lost time is given up, and the schedule goes on from there.
+/// lost time is given up, and the schedule goes on from there. With a stack that compares stamps with its own clock
+/// ([`Pacer::keep_up`]) nothing can be given up, since every later stamp would be old: the schedule is caught up from
+/// however far behind.
 #[derive(Clone, Debug)]
 pub struct Pacer<C = SystemClock> {
     clock: C,
+    /// Simulated time per wall time.
+    scale: f64,
+    keeps_up: bool,
     /// The clock at simulated time zero, if no time has been given up.
     origin: Option<Duration>,
     lateness: Histogram,
     overruns: u64,
     given_up: Duration,
+    /// The cycle of control that was last begun, and whether it has been missed.
+    cycle: Option<(u64, bool)>,
+    cycles: u64,
+    missed_cycles: u64,
 }
 
 /// How well the pace was kept.
@@ -72,10 +85,40 @@ pub struct PaceReport {
     pub lateness_p99_us: f64,
     /// The latest beginning of a tick, µs.
     pub lateness_max_us: f64,
-    /// Ticks that began more than a period (1 ms) late.
+    /// Ticks that began more than their period late.
     pub overruns: u64,
+    /// Cycles of control (10 ms of simulated time).
+    pub cycles: u64,
+    /// Those of them in which a tick began more than a cycle late.
+    pub missed_cycles: u64,
     /// Wall time that was given up because the simulation was too far behind, s.
     pub given_up_s: f64,
+}
+
+impl PaceReport {
+    /// Why a stack on the clock cannot be judged by this run, if so: a tick was more than 100 ms late, or more than
+    /// 1 % of the cycles of control were missed, and it was the machine that was too slow, not the stack.
+    pub fn too_poor(&self) -> Option<String> {
+        let late_ms = self.lateness_max_us * 1e-3;
+        if self.given_up_s > 0.0 || late_ms > GIVE_UP.as_secs_f64() * 1e3 {
+            return Some(format!(
+                "the machine was too slow to judge the stack: a tick began {late_ms:.0} ms late, at most {} ms are \
+                 accepted",
+                GIVE_UP.as_millis()
+            ));
+        }
+        let share = self.missed_cycles as f64 / self.cycles.max(1) as f64;
+        (share > MISSED_SHARE).then(|| {
+            format!(
+                "the machine was too slow to judge the stack: {} of {} control cycles began more than {} ms late, at \
+                 most {:.0} % are accepted",
+                self.missed_cycles,
+                self.cycles,
+                CYCLE.as_millis(),
+                100.0 * MISSED_SHARE
+            )
+        })
+    }
 }
 
 impl Pacer {
@@ -94,12 +137,46 @@ impl Default for Pacer {
 impl<C: Clock> Pacer<C> {
     /// A pacer on this clock.
     pub fn on(clock: C) -> Self {
-        Pacer { clock, origin: None, lateness: Histogram::default(), overruns: 0, given_up: Duration::ZERO }
+        Pacer {
+            clock,
+            scale: 1.0,
+            keeps_up: false,
+            origin: None,
+            lateness: Histogram::default(),
+            overruns: 0,
+            given_up: Duration::ZERO,
+            cycle: None,
+            cycles: 0,
+            missed_cycles: 0,
+        }
+    }
+
+    /// Lets simulated time pass `scale` times as fast as the clock's; above 0.
+    pub fn at_scale(mut self, scale: f64) -> Self {
+        self.scale = scale;
+        self
+    }
+
+    /// Gives no time up from now on.
+    pub fn keep_up(&mut self) {
+        self.keeps_up = true;
+    }
+
+    /// Simulated time zero is now.
+    pub fn start(&mut self) {
+        self.origin = Some(self.clock.now());
+    }
+
+    /// Forgets how well the pace was kept so far: it begins to count.
+    pub fn begin_report(&mut self) {
+        self.lateness = Histogram::default();
+        (self.overruns, self.given_up) = (0, Duration::ZERO);
+        (self.cycle, self.cycles, self.missed_cycles) = (None, 0, 0);
     }
 
     /// Waits until the tick of `now` is due.
     pub fn wait(&mut self, now: SimTime) {
-        let since_start = now.since(SimTime::ZERO);
+        let since_start = self.wall(now.since(SimTime::ZERO));
         let arrived = self.clock.now();
         let origin = *self.origin.get_or_insert(arrived.saturating_sub(since_start));
         let deadline = origin + since_start;
@@ -113,17 +190,37 @@ impl<C: Clock> Pacer<C> {
         }
         let late = self.clock.now().saturating_sub(deadline);
         self.lateness.add(late);
-        self.overruns += u64::from(late > OVERRUN);
-        if late > GIVE_UP {
+        self.overruns += u64::from(late > self.wall(OVERRUN));
+        self.count_cycle(now, late > self.wall(CYCLE));
+        if late > GIVE_UP && !self.keeps_up {
             self.origin = Some(origin + late);
             self.given_up += late;
         }
     }
 
+    fn count_cycle(&mut self, now: SimTime, missed: bool) {
+        let cycle = now.as_ns() / CYCLE.as_nanos() as u64;
+        let so_far = match self.cycle {
+            Some((last, so_far)) if last == cycle => so_far,
+            _ => {
+                self.cycles += 1;
+                false
+            }
+        };
+        self.missed_cycles += u64::from(missed && !so_far);
+        self.cycle = Some((cycle, missed || so_far));
+    }
+
+    /// Wall time in which this simulated time passes.
+    fn wall(&self, simulated: Duration) -> Duration {
+        // Without scale nothing is rounded: an hour of ticks must not drift.
+        if self.scale == 1.0 { simulated } else { simulated.div_f64(self.scale) }
+    }
+
     /// The time it is on this schedule; zero before the first [`Pacer::wait`].
     pub fn now(&self) -> SimTime {
         let since = self.origin.map_or(Duration::ZERO, |origin| self.clock.now().saturating_sub(origin));
-        SimTime::ZERO + since
+        SimTime::ZERO + if self.scale == 1.0 { since } else { since.mul_f64(self.scale) }
     }
 
     /// How well the pace was kept so far.
@@ -134,6 +231,8 @@ impl<C: Clock> Pacer<C> {
             lateness_p99_us: self.lateness.quantile_us(0.99),
             lateness_max_us: self.lateness.max.as_nanos() as f64 * 1e-3,
             overruns: self.overruns,
+            cycles: self.cycles,
+            missed_cycles: self.missed_cycles,
             given_up_s: self.given_up.as_secs_f64(),
         }
     }
@@ -252,6 +351,51 @@ mod tests {
         assert_eq!(clock.now_us.get(), 1_010_000 + 8_000);
         assert_eq!(pacer.report().given_up_s, 0.999);
         assert_eq!(pacer.report().overruns, 1);
+    }
+
+    #[test]
+    fn at_five_times_the_pace_an_hour_takes_twelve_minutes_to_the_microsecond() {
+        let clock = Fake::default();
+        let mut pacer = Pacer::on(&clock).at_scale(5.0);
+        for ms in 0..=3_600_000 {
+            pacer.wait(SimTime::from_ms(ms));
+            assert_eq!(clock.now_us.get(), 200 * ms);
+        }
+        assert_eq!((pacer.report().overruns, pacer.report().cycles), (0, 360_001));
+    }
+
+    #[test]
+    fn who_keeps_up_gives_nothing_up_and_is_judged_too_slow() {
+        let clock = Fake::default();
+        let mut pacer = Pacer::on(&clock);
+        pacer.keep_up();
+        for ms in 0..2000 {
+            pacer.wait(SimTime::from_ms(ms));
+            work(&clock, if ms == 500 { 150_000 } else { 100 });
+        }
+        assert_eq!(clock.now_us.get(), 1_999_100, "back on the schedule");
+        let report = pacer.report();
+        assert_eq!(report.given_up_s, 0.0);
+        assert!(report.too_poor().unwrap().contains("a tick began 149 ms late"), "{:?}", report.too_poor());
+        pacer.begin_report();
+        assert_eq!(pacer.report().too_poor(), None);
+    }
+
+    #[test]
+    fn more_than_one_percent_of_missed_cycles_is_too_poor() {
+        for (stalls, poor) in [(1, false), (2, true)] {
+            let clock = Fake::default();
+            let mut pacer = Pacer::on(&clock);
+            for ms in 0..1000 {
+                pacer.wait(SimTime::from_ms(ms));
+                // A tick that takes 12 ms makes the next cycle's first tick late by more than 10 ms.
+                let stalls_here = (0..stalls).any(|stall| ms == 109 + 300 * stall);
+                work(&clock, if stalls_here { 12_000 } else { 100 });
+            }
+            let report = pacer.report();
+            assert_eq!((report.cycles, report.missed_cycles), (100, stalls));
+            assert_eq!(report.too_poor().is_some(), poor, "{report:?}");
+        }
     }
 
     #[test]

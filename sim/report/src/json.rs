@@ -62,7 +62,7 @@ impl<'a> Scenario<'a> {
             file: &result.file,
             seed: result.seed,
             verdict,
-            error: (verdict == Outcome::Error).then(|| result.error_text()),
+            error: matches!(verdict, Outcome::Error | Outcome::Invalid).then(|| result.error_text()),
             simulated_s: result.simulated_s,
             truth_hash: &result.truth_hash,
             metrics: &result.metrics,

@@ -30,9 +30,10 @@ fn status(result: &ScenarioResult) -> TestCaseStatus {
     }
     let broken: Vec<[String; 4]> = result.broken_limits().map(limit_words).collect();
     let mut lines = Vec::new();
-    let (kind, ty, message) = if outcome == Outcome::Error {
+    let (kind, ty, message) = if matches!(outcome, Outcome::Error | Outcome::Invalid) {
         lines.extend(printable_lines(result.error_text()));
-        (NonSuccessKind::Error, "error", lines.first().cloned().unwrap_or_default())
+        let ty = if outcome == Outcome::Invalid { "invalid" } else { "error" };
+        (NonSuccessKind::Error, ty, lines.first().cloned().unwrap_or_default())
     } else {
         let names: Vec<&str> = broken.iter().map(|[name, ..]| name.as_str()).collect();
         let limits = result.verdict.iter().flat_map(|verdict| &verdict.limits).count();

@@ -40,6 +40,9 @@ pub struct ScenarioResult {
     pub wall_s: f64,
     /// Why it could not be run to its end. A result with an error counts as such, whatever its verdict.
     pub error: Option<String>,
+    /// Why the run says nothing about the stack, though it came to its end: the machine was too slow for a stack on the
+    /// clock. Such a run has neither passed nor failed.
+    pub invalid: Option<String>,
     /// What a reader should know about the result, one sentence each.
     pub explanations: Vec<String>,
     /// What was met outside, if the run had links or kept the pace of the clock. In timing.json only: it differs from
@@ -52,8 +55,42 @@ pub struct ScenarioResult {
 pub struct OutsideResult {
     /// How well the pace of the clock was kept; absent if time passed as fast as the machine could.
     pub pace: Option<PaceResult>,
+    /// The stack, if seats of it were outside.
+    pub stack: Option<StackResult>,
     /// The links.
     pub links: Vec<LinkResult>,
+}
+
+/// What a stack outside did.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct StackResult {
+    /// How long it was waited for, s of simulated time.
+    pub waited_s: f64,
+    /// Presses of the operator.
+    pub presses: u32,
+    /// Age of the command in force (the present minus its stamp), median, ms; absent if control was inside.
+    pub command_age_p50_ms: Option<f64>,
+    /// Its 99th percentile, ms.
+    pub command_age_p99_ms: Option<f64>,
+    /// The oldest, ms.
+    pub command_age_max_ms: Option<f64>,
+    /// Cycles of control in which no command came.
+    pub missed_control_cycles: u64,
+    /// Messages for seats that are filled inside.
+    pub ignored_messages: u64,
+    /// The external seats.
+    pub seats: Vec<SeatResult>,
+}
+
+/// What one external seat did.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct SeatResult {
+    /// Its name.
+    pub seat: &'static str,
+    /// Messages on its main topic.
+    pub messages: u64,
+    /// The longest time without one, s.
+    pub longest_gap_s: f64,
 }
 
 /// How well the pace of the clock was kept.
@@ -69,6 +106,10 @@ pub struct PaceResult {
     pub lateness_max_us: f64,
     /// Ticks that began more than their period late.
     pub overruns: u64,
+    /// Cycles of control, 10 ms of simulated time.
+    pub control_cycles: u64,
+    /// Those of them in which a tick began more than a cycle late: missed because of the machine.
+    pub missed_control_cycles: u64,
     /// Wall time that was given up because the simulation was too far behind, s.
     pub given_up_s: f64,
 }
@@ -109,6 +150,8 @@ pub enum Outcome {
     Pass,
     /// Run to its end, a limit is broken.
     Fail,
+    /// Run to its end, but the machine was too slow to judge the stack.
+    Invalid,
     /// Not run to its end.
     Error,
 }
@@ -117,6 +160,7 @@ impl ScenarioResult {
     /// How the scenario ended.
     pub fn outcome(&self) -> Outcome {
         match (&self.error, &self.verdict) {
+            (None, Some(_)) if self.invalid.is_some() => Outcome::Invalid,
             (None, Some(verdict)) if verdict.passed => Outcome::Pass,
             (None, Some(_)) => Outcome::Fail,
             _ => Outcome::Error,
@@ -129,7 +173,7 @@ impl ScenarioResult {
     }
 
     fn error_text(&self) -> &str {
-        self.error.as_deref().unwrap_or("the run has no verdict")
+        self.error.as_deref().or(self.invalid.as_deref()).unwrap_or("the run has no verdict")
     }
 }
 
@@ -139,7 +183,13 @@ struct Count {
     scenarios: usize,
     passed: usize,
     failed: usize,
+    #[serde(skip_serializing_if = "is_zero")]
+    invalid: usize,
     errors: usize,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 impl Count {
@@ -149,6 +199,7 @@ impl Count {
             scenarios: results.len(),
             passed: of(Outcome::Pass),
             failed: of(Outcome::Fail),
+            invalid: of(Outcome::Invalid),
             errors: of(Outcome::Error),
         }
     }

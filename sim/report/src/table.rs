@@ -1,6 +1,6 @@
 //! The table on the terminal.
 
-use crate::{Count, Outcome, ScenarioResult, limit_words, printable, printable_lines};
+use crate::{Count, Outcome, OutsideResult, ScenarioResult, limit_words, printable, printable_lines};
 use std::fmt::Write;
 
 /// How the table is drawn.
@@ -89,12 +89,13 @@ fn row(out: &mut String, result: &ScenarioResult, name_width: usize, color: bool
 /// Why a scenario did not pass, and what a reader should know about its figures.
 fn details(out: &mut String, result: &ScenarioResult, color: bool) {
     let outcome = result.outcome();
-    if outcome == Outcome::Pass && result.explanations.is_empty() {
+    let outside = result.outside.as_ref().and_then(outside_line);
+    if outcome == Outcome::Pass && result.explanations.is_empty() && outside.is_none() {
         return;
     }
     let verdict = painted(verdict_word(outcome), outcome, color);
     let _ = writeln!(out, "\n{verdict}  {}  ({})", printable(&result.name), printable(&result.file));
-    if outcome == Outcome::Error {
+    if matches!(outcome, Outcome::Error | Outcome::Invalid) {
         for line in printable_lines(result.error_text()) {
             let _ = writeln!(out, "      {line}");
         }
@@ -112,6 +113,31 @@ fn details(out: &mut String, result: &ScenarioResult, color: bool) {
             let _ = writeln!(out, "      {line}");
         }
     }
+    if let Some(line) = outside {
+        let _ = writeln!(out, "      {line}");
+    }
+}
+
+/// How well a stack outside and the pace of the clock kept up with each other.
+fn outside_line(outside: &OutsideResult) -> Option<String> {
+    let stack = outside.stack.as_ref()?;
+    let mut words = Vec::new();
+    if let (Some(p50), Some(p99), Some(max)) =
+        (stack.command_age_p50_ms, stack.command_age_p99_ms, stack.command_age_max_ms)
+    {
+        let missed = stack.missed_control_cycles;
+        words.push(format!(
+            "command age {p50:.1} ms median, {p99:.1} p99, {max:.1} max, {missed} cycles without one"
+        ));
+    }
+    if let Some(pace) = &outside.pace {
+        let [p50, p99, max] = [pace.lateness_p50_us, pace.lateness_p99_us, pace.lateness_max_us];
+        words.push(format!(
+            "ticks late {p50:.0} us median, {p99:.0} p99, {max:.0} max, {} overruns, {} of {} control cycles missed",
+            pace.overruns, pace.missed_control_cycles, pace.control_cycles
+        ));
+    }
+    (!words.is_empty()).then(|| words.join("; "))
 }
 
 fn totals(results: &[ScenarioResult], elapsed_s: Option<f64>) -> String {
@@ -120,6 +146,9 @@ fn totals(results: &[ScenarioResult], elapsed_s: Option<f64>) -> String {
     let mut line = format!("{} scenario{plural}: {} passed", count.scenarios, count.passed);
     if count.failed > 0 {
         let _ = write!(line, ", {} failed", count.failed);
+    }
+    if count.invalid > 0 {
+        let _ = write!(line, ", {} invalid", count.invalid);
     }
     if count.errors > 0 {
         let _ = write!(line, ", {} error{}", count.errors, if count.errors == 1 { "" } else { "s" });
@@ -167,6 +196,7 @@ fn verdict_word(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Pass => "pass",
         Outcome::Fail => "FAIL",
+        Outcome::Invalid => "INVALID",
         Outcome::Error => "ERROR",
     }
 }
@@ -178,7 +208,7 @@ fn painted(text: &str, outcome: Outcome, color: bool) -> String {
     let code = match outcome {
         Outcome::Pass => 32,
         Outcome::Fail => 31,
-        Outcome::Error => 35,
+        Outcome::Invalid | Outcome::Error => 35,
     };
     format!("\u{1b}[{code}m{text}\u{1b}[0m")
 }

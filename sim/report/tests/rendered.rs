@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 use skidpad_report::{
-    Event, Outcome, ScenarioResult, TableStyle, junit_xml, report_json, table, timing_json,
+    Event, Outcome, OutsideResult, PaceResult, ScenarioResult, StackResult, TableStyle, junit_xml,
+    report_json, table, timing_json,
 };
 use skidpad_score::{EventLimits, Metrics, PassLimits, verdict};
 
@@ -28,6 +29,7 @@ fn passing() -> ScenarioResult {
         simulated_s: 40.0,
         wall_s: 0.1,
         error: None,
+        invalid: None,
         explanations: vec![],
         outside: None,
     }
@@ -354,6 +356,42 @@ fn a_result_with_an_error_is_no_pass_whatever_its_verdict() {
     assert!(json.contains("\"verdict\": \"error\"") && json.contains("\"error\": \"interrupted\""));
     let neither = ScenarioResult { verdict: None, ..passing() };
     assert!(junit_xml(&[neither]).contains("<error message=\"the run has no verdict\""));
+}
+
+#[test]
+fn an_invalid_run_has_neither_passed_nor_failed() {
+    let reason = "the machine was too slow to judge the stack: a tick began 149 ms late";
+    let invalid = ScenarioResult { invalid: Some(reason.into()), ..passing() };
+    assert_eq!(invalid.outcome(), Outcome::Invalid);
+    let json = report_json(std::slice::from_ref(&invalid));
+    assert!(json.contains("\"verdict\": \"invalid\"") && json.contains(reason), "{json}");
+    assert!(json.contains("\"passed\": 0,\n    \"failed\": 0,\n    \"invalid\": 1,"), "{json}");
+    let junit = junit_xml(std::slice::from_ref(&invalid));
+    assert!(junit.contains(&format!("<error message=\"{reason}\" type=\"invalid\">")), "{junit}");
+    let shown = table(std::slice::from_ref(&invalid), &TableStyle::default());
+    assert!(shown.contains("INVALID") && shown.contains(reason), "{shown}");
+    assert!(shown.contains("0 passed, 1 invalid"), "{shown}");
+    let failed = ScenarioResult { invalid: Some(reason.into()), ..failing() };
+    assert_eq!(failed.outcome(), Outcome::Invalid);
+}
+
+#[test]
+fn a_stack_outside_has_a_line_of_its_own() {
+    let stack = StackResult {
+        command_age_p50_ms: Some(4.25),
+        command_age_p99_ms: Some(9.5),
+        command_age_max_ms: Some(12.0),
+        missed_control_cycles: 2,
+        ..StackResult::default()
+    };
+    let pace = PaceResult { lateness_p50_us: 3.0, control_cycles: 1000, ..PaceResult::default() };
+    let outside = OutsideResult { pace: Some(pace), stack: Some(stack), ..OutsideResult::default() };
+    let shown = table(&[ScenarioResult { outside: Some(outside), ..passing() }], &TableStyle::default());
+    assert!(shown.contains("command age 4.2 ms median, 9.5 p99, 12.0 max, 2 cycles without one"), "{shown}");
+    assert!(
+        shown.contains("ticks late 3 us median") && shown.contains("0 of 1000 control cycles"),
+        "{shown}"
+    );
 }
 
 #[test]

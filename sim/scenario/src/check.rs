@@ -4,7 +4,7 @@ use crate::document::{Document, steps};
 use crate::error::Problems;
 use crate::events::{EVENTS, Event, Flaw, Trigger, exactly_one};
 use crate::names::hint;
-use crate::spec::{ReferenceSpec, Scenario, Seat, StartSpec};
+use crate::spec::{PaceSpec, ReferenceSpec, Scenario, StartSpec};
 use crate::structure::shorten;
 use skidpad_score::{PassLimits, SpeedProfile};
 use std::collections::BTreeSet;
@@ -42,7 +42,7 @@ pub fn check(scenario: &Scenario, document: &Document, problems: &mut Problems) 
     if let Some(reference) = &scenario.reference {
         check.reference(reference);
     }
-    check.stack();
+    check.links();
     check.sensors();
     let events = check.events();
     check.pass();
@@ -165,21 +165,14 @@ impl Check<'_, '_, '_> {
         }
     }
 
-    fn stack(&mut self) {
-        let stack = &self.scenario.stack;
-        for (seat, filled) in [
-            ("planning", stack.planning),
-            ("control", stack.control),
-            ("localization", stack.localization),
-            ("gnss_driver", stack.gnss_driver),
-        ] {
-            if filled == Seat::External {
-                let message = format!(
-                    "`{seat} = \"external\"`: of the seats only `canbus` can be outside in this version, on a \
-                     CAN link; write \"embedded\" or leave the key out"
-                );
-                self.wrong(&steps!["stack", seat], message);
-            }
+    fn links(&mut self) {
+        if let Some(PaceSpec::Times(times)) = self.scenario.links.pace
+            && !(times > 0.0 && times <= PaceSpec::MAX_TIMES)
+        {
+            let most = PaceSpec::MAX_TIMES;
+            let message =
+                format!("expected \"real\", \"max\", or a number above 0 and at most {most}, got {times}");
+            self.wrong(&steps!["links", "pace"], message);
         }
     }
 

@@ -38,7 +38,7 @@ pub use schema::{SchemaKind, schema_json};
 pub use sensors::SensorsFlaw;
 pub use spec::{
     BywireFault, DriverAction, EventSpec, FaultSpec, GearName, GnssFault, GnssProfile, GnssSpec, GustSpec,
-    ImuPreset, ImuProfile, ImuSpec, LinksSpec, OneOrMany, OperatorSpec, Override, PaceName, Pad,
+    ImuPreset, ImuProfile, ImuSpec, LinksSpec, OneOrMany, OperatorSpec, Override, PaceName, PaceSpec, Pad,
     PlanningAction, PoseSpec, ReferenceSpec, RoadSpec, Scenario, Seat, SensorsSpec, StackSpec, StartSpec,
     TurnName, WhenSpec, WindSpec,
 };

@@ -294,7 +294,8 @@ pub enum Seat {
     /// Skidpad's own module.
     #[default]
     Embedded,
-    /// A process outside, on a link. So far for `canbus` only.
+    /// A process outside, on a link of `[links]` or the command line. The run then waits until it has engaged the car,
+    /// and the scenario's time begins with that.
     External,
 }
 
@@ -327,10 +328,29 @@ pub struct LinksSpec {
     /// that Skidpad makes and names) or `file:PATH` (a recording).
     #[schemars(length(max = 15))]
     pub gnss: Vec<String>,
+    /// Links that carry the stack's topics: `ros1` (Skidpad serves the ROS master), `ros1:http://HOST:PORT`,
+    /// `lockstep:unix:PATH` or `lockstep:tcp:ADDRESS:PORT`.
+    #[schemars(length(max = 4))]
+    pub topics: Vec<String>,
     /// How fast simulated time passes. Left out: as on the clock if a peer can take part, else as fast as the
-    /// machine can.
+    /// machine can. A number: so many times as fast as on the clock, for a stack whose own clock runs so fast.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub pace: Option<PaceName>,
+    pub pace: Option<PaceSpec>,
+}
+
+/// How fast simulated time passes: by name, or as a multiple of the clock's.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum PaceSpec {
+    /// By name.
+    Named(PaceName),
+    /// So many times as fast as the clock.
+    Times(#[schemars(range(min = 0.01, max = 100.0))] f64),
+}
+
+impl PaceSpec {
+    /// The fastest multiple of the clock's pace.
+    pub const MAX_TIMES: f64 = 100.0;
 }
 
 /// How fast simulated time passes.

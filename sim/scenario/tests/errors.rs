@@ -335,8 +335,15 @@ fn limits_that_mean_nothing_are_told() {
 }
 
 #[test]
-fn an_external_seat_that_has_no_link_is_refused() {
-    changed("control = \"embedded\"", "control = \"external\"", &["only `canbus` can be outside"]);
+fn a_pace_is_a_name_or_a_multiple_of_the_clock() {
+    let links = |pace: &str| GOOD.replace("[stack]", &format!("[links]\npace = {pace}\n[stack]"));
+    for good in ["\"real\"", "\"max\"", "5.0", "10"] {
+        skidpad_scenario::parse(&links(good), "a.toml").unwrap();
+    }
+    for bad in ["0", "-1.0", "1000", "nan"] {
+        let shown = wrong(&links(bad)).to_string();
+        assert!(shown.contains("expected \"real\", \"max\", or a number"), "{shown}");
+    }
 }
 
 #[test]

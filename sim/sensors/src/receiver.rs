@@ -147,6 +147,15 @@ enum State {
 }
 
 impl Receiver {
+    /// From now on t = 0 is this Unix time: for a stack whose clock becomes known only while it runs.
+    ///
+    /// # Errors
+    /// An epoch before the start of GPS time.
+    pub fn set_epoch(&mut self, epoch_unix_s: f64) -> Result<(), ParameterError> {
+        self.epoch_unix_ns = epoch_ns(epoch_unix_s)?;
+        Ok(())
+    }
+
     /// A receiver on a map in `frame`, in the run with `seed`, whose t = 0 is `epoch_unix_s`.
     ///
     /// # Errors

@@ -1,0 +1,291 @@
+//! A stack outside, over ROS on the clock: Skidpad's own control as a process of its own would be, well and ill.
+
+mod common;
+use common::{Run, Story, repository, skidpad};
+use serde_json::Value;
+use skidpad_engine::TopicMessage;
+use skidpad_ros1::{Master, Node, NodeOptions, TopicSpec, Uri, tcpros};
+use skidpad_scenario::{Library, LoadedScenario};
+use skidpad_stack::control::Control;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+const SCENARIO: &str = r#"schema = 1
+name = "outside"
+vehicle = "lincoln_mkz"
+map = "proving_ground"
+duration_s = 9.0
+start = { on = "straight", station_m = 5.0 }
+reference = { path = "straight", speed_mps = [[5.0, 0.0], [15.0, 5.0], [25.0, 5.0], [35.0, 0.0]] }
+[pass]
+lateral_error_max_m = 0.10
+events = { forbid = ["disengaged", "estop"] }
+"#;
+
+/// What goes wrong, by the wall time since the car was first seen in auto.
+#[derive(Clone, Copy, Default)]
+struct Illness {
+    silent: Option<(f64, f64)>,
+    nan: Option<(f64, f64)>,
+}
+
+/// A node with Apollo's control in it, whose clock is `scale` times as fast and far from ours.
+struct ControlNode {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+fn spec(name: &str) -> TopicSpec {
+    let topic = skidpad_msgs::topic(name).unwrap();
+    TopicSpec {
+        name: topic.name.into(),
+        datatype: topic.datatype.into(),
+        md5: topic.md5.into(),
+        definition: "protobuf".into(),
+    }
+}
+
+impl ControlNode {
+    fn start(
+        master: &Uri,
+        scenario: &LoadedScenario,
+        after: Duration,
+        scale: f64,
+        illness: Illness,
+    ) -> ControlNode {
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut control =
+            Control::new(scenario.control.as_ref().clone(), scenario.calibration.as_ref().clone());
+        let (master, stopped) = (master.clone(), stop.clone());
+        let run = move || {
+            std::thread::sleep(after);
+            let node =
+                Node::start(NodeOptions { name: "/control".into(), master, host: Some("127.0.0.1".into()) });
+            let node = node.unwrap();
+            let inputs = [
+                "/apollo/canbus/chassis",
+                "/apollo/localization/pose",
+                "/apollo/planning",
+                "/apollo/control/pad",
+            ];
+            let inputs =
+                inputs.map(|name| (skidpad_msgs::topic(name).unwrap(), node.subscribe(spec(name), 10)));
+            let output = node.advertise(spec("/apollo/control"), 10, false);
+            let began = Instant::now();
+            let unix_s = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64();
+            // A clock of its own time is an hour ahead besides.
+            let offset_s = if scale == 1.0 { 0.0 } else { 3600.0 };
+            let (mut auto_since, mut next) = (None::<Instant>, began);
+            while !stopped.load(Ordering::Relaxed) {
+                for (topic, input) in &inputs {
+                    while let Some(received) = input.take() {
+                        let bytes = tcpros::protobuf(&received.body).expect("a protobuf body");
+                        match TopicMessage::decode(topic, bytes).expect("a message") {
+                            TopicMessage::Chassis(chassis) => {
+                                if chassis.driving_mode == Some(1) {
+                                    auto_since.get_or_insert(Instant::now());
+                                }
+                                control.on_chassis(&chassis);
+                            }
+                            TopicMessage::Pose(pose) => control.on_localization(&pose),
+                            TopicMessage::Trajectory(trajectory) => control.on_planning(&trajectory),
+                            TopicMessage::Pad(pad) => control.on_pad(pad),
+                            _ => {}
+                        }
+                    }
+                }
+                let mut command = control.tick(unix_s + offset_s + scale * began.elapsed().as_secs_f64());
+                let since_s = auto_since.map_or(-1.0, |auto| auto.elapsed().as_secs_f64());
+                let ill =
+                    |span: Option<(f64, f64)>| span.is_some_and(|(from, to)| (from..to).contains(&since_s));
+                if ill(illness.nan) {
+                    (command.throttle, command.steering_target) = (Some(f64::NAN), Some(f64::NAN));
+                }
+                if !ill(illness.silent) {
+                    let message = TopicMessage::Command(Box::new(command));
+                    output.publish_with(|body| {
+                        body.extend((message.encoded_len() as u32).to_le_bytes());
+                        message.encode(body);
+                    });
+                }
+                next += Duration::from_secs_f64(0.01 / scale);
+                std::thread::sleep(next.saturating_duration_since(Instant::now()));
+            }
+        };
+        ControlNode { stop, thread: Some(std::thread::spawn(run)) }
+    }
+}
+
+impl Drop for ControlNode {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        let ended = self.thread.take().map(JoinHandle::join);
+        assert!(std::thread::panicking() || ended.is_none_or(|thread| thread.is_ok()), "the node panicked");
+    }
+}
+
+struct Set {
+    story: Story,
+    file: String,
+    scenario: LoadedScenario,
+    master: Master,
+}
+
+impl Set {
+    fn new(name: &str) -> Set {
+        let story = Story::new(name);
+        let file = story.file("outside.toml", SCENARIO);
+        let scenario =
+            Library::at(repository()).unwrap().load_text(SCENARIO, Path::new("outside.toml")).unwrap();
+        Set { story, file, scenario, master: Master::start("127.0.0.1:0".parse().unwrap()).unwrap() }
+    }
+
+    fn control(&self, after_s: f64, scale: f64, illness: Illness) -> ControlNode {
+        ControlNode::start(
+            self.master.uri(),
+            &self.scenario,
+            Duration::from_secs_f64(after_s),
+            scale,
+            illness,
+        )
+    }
+
+    fn run(&self, more: &[&str]) -> Run {
+        let (master, out) = (self.master.uri().to_string(), self.story.path("out"));
+        let fixed = ["run", &self.file, "--ros-master", &master, "--external", "control", "--out", &out];
+        skidpad(&[&fixed[..], more].concat())
+    }
+
+    fn scenario(&self) -> Value {
+        common::report(&self.story.path("out"))["scenarios"][0].clone()
+    }
+
+    fn timing(&self) -> Value {
+        let text = std::fs::read_to_string(Path::new(&self.story.path("out")).join("timing.json")).unwrap();
+        serde_json::from_str::<Value>(&text).unwrap()["scenarios"][0]["outside"].clone()
+    }
+}
+
+/// True if the machine was too slow for a run on the clock: then it says so, and nothing else can be checked.
+fn too_slow(run: &Run) -> bool {
+    let slow = run.code == Some(3) && run.stdout.contains("too slow to judge");
+    if slow {
+        skidpad_test_support::skip("the machine is too slow for a run on the clock just now");
+    }
+    slow
+}
+
+fn has_event(scenario: &Value, name: &str) -> bool {
+    scenario["events"].as_array().unwrap().iter().any(|event| event["name"] == name)
+}
+
+#[test]
+fn a_control_that_comes_late_is_waited_for_engaged_and_drives_to_a_pass() {
+    let set = Set::new("external_late");
+    let control = set.control(3.0, 1.0, Illness::default());
+    let run = set.run(&[]);
+    drop(control);
+    if too_slow(&run) {
+        return;
+    }
+    let run = run.expect(0);
+    assert!(
+        run.stderr.contains("waiting for the stack: nothing on /apollo/control from control (no node"),
+        "{}",
+        run.stderr
+    );
+    assert!(run.stdout.contains("command age"), "{}", run.stdout);
+    let outside = set.timing();
+    let stack = &outside["stack"];
+    assert!(stack["waited_s"].as_f64().unwrap() > 2.5, "{outside}");
+    assert!(stack["seats"][0]["messages"].as_u64().unwrap() > 850, "{outside}");
+    assert_eq!(outside["pace"]["ticks"], 9000, "{outside}");
+    eprintln!("{outside}");
+    assert_eq!(set.scenario()["events"].as_array().unwrap().len(), 1, "{}", set.scenario()["events"]);
+}
+
+#[test]
+fn without_a_stack_the_run_says_what_is_missing_and_exits_with_3() {
+    let set = Set::new("external_never");
+    let run = set.run(&["--wait", "1"]).expect(3);
+    for words in ["did not take over within 1 s", "nothing on /apollo/control from control", "ROS_MASTER_URI"]
+    {
+        assert!(run.stdout.contains(words), "{words}: {}", run.stdout);
+    }
+}
+
+#[test]
+fn a_control_that_dies_ends_the_run_with_3() {
+    let set = Set::new("external_dies");
+    let control = set.control(0.0, 1.0, Illness { silent: Some((2.0, 1e9)), ..Illness::default() });
+    let run = set.run(&[]).expect(3);
+    drop(control);
+    assert!(
+        run.stdout.contains("control fell silent: nothing on /apollo/control for 3.0 s"),
+        "{}",
+        run.stdout
+    );
+    assert!(has_event(&set.scenario(), "control_silent"));
+}
+
+#[test]
+fn a_control_that_stops_for_a_second_and_sends_nan_is_named_in_the_report() {
+    let set = Set::new("external_ill");
+    let illness = Illness { silent: Some((4.0, 5.0)), nan: Some((2.0, 2.2)) };
+    let control = set.control(0.0, 1.0, illness);
+    let run = set.run(&[]);
+    drop(control);
+    assert!(matches!(run.code, Some(0 | 1 | 3)), "{run:?}");
+    for name in ["command_not_finite", "control_silent", "control_back"] {
+        assert!(has_event(&set.scenario(), name), "{name}: {}", set.scenario()["events"]);
+    }
+    assert!(set.timing()["stack"]["missed_control_cycles"].as_u64().unwrap() >= 95, "{}", set.timing());
+}
+
+#[test]
+fn a_stack_whose_clock_is_three_times_as_fast_is_driven_at_three_times_the_pace() {
+    let set = Set::new("external_scaled");
+    let control = set.control(0.5, 3.0, Illness::default());
+    let began = Instant::now();
+    let run = set.run(&["--pace", "3"]);
+    let wall_s = began.elapsed().as_secs_f64();
+    drop(control);
+    if too_slow(&run) {
+        return;
+    }
+    run.expect(0);
+    let outside = set.timing();
+    eprintln!("{wall_s:.1} s: {outside}");
+    let age_ms = outside["stack"]["command_age_p50_ms"].as_f64().unwrap();
+    // With a wrong offset it would be seconds, and control would never leave its emergency stop.
+    assert!((-5.0..40.0).contains(&age_ms), "{outside}");
+    assert!(!has_event(&set.scenario(), "stale_command") && !has_event(&set.scenario(), "estop"));
+}
+
+#[test]
+fn seats_without_a_way_in_or_out_are_refused() {
+    let set = Set::new("external_refused");
+    let file = set.file.as_str();
+    for (seat, words) in [
+        ("control", &["the control is external", "--link"][..]),
+        ("canbus", &["the canbus is external", "--can"]),
+        ("gnss_driver", &["the gnss_driver is external", "--gnss"]),
+    ] {
+        skidpad(&["run", file, "--external", seat]).expect_refusal("outside.toml", words);
+    }
+    let run = skidpad(&["run", file, "--external", "driver"]).expect(2);
+    assert!(run.stderr.contains("expected seats of planning, control"), "{}", run.stderr);
+    let run = skidpad(&["run", file, "--link", "ros2"]).expect(2);
+    assert!(run.stderr.contains("expected ros1"), "{}", run.stderr);
+    let story = Story::new("external_check");
+    let wrong =
+        story.file("wrong.toml", format!("{SCENARIO}\n[links]\ncan = [\"kan0\"]\ntopics = [\"ros2\"]\n"));
+    let run = skidpad(&["check", &wrong]).expect(2);
+    for words in ["`links.can`: no CAN link is named \"kan0\"", "`links.topics`: no link that carries topics"]
+    {
+        assert!(run.stderr.contains(words), "{words}: {}", run.stderr);
+    }
+}
