@@ -68,7 +68,8 @@ pub struct Args {
     #[arg(long, value_name = "LINK")]
     gnss: Vec<ReceiverLinkName>,
     /// Carry the stack's topics on LINK (repeatable): ros1 (serves the ROS master on 127.0.0.1:11311),
-    /// ros1:http://HOST:PORT (joins that master); scenarios then run one after the other
+    /// ros1:http://HOST:PORT (joins that master), lockstep:unix:PATH, lockstep:tcp:ADDRESS:PORT (asks the stack at each
+    /// step, as fast as it answers); scenarios then run one after the other
     #[arg(long, value_name = "LINK")]
     link: Vec<TopicLinkName>,
     /// The same as --link ros1:URI
@@ -85,6 +86,9 @@ pub struct Args {
     /// How long to wait until the stack of external seats has engaged the car, s
     #[arg(long, value_name = "S", default_value_t = outside::WAIT_S, value_parser = clap::value_parser!(u32).range(0..=86400))]
     wait: u32,
+    /// How long a stack in lock-step may take for one answer, s of wall time
+    #[arg(long, value_name = "S", default_value_t = outside::ANSWER_WITHIN_S, value_parser = clap::value_parser!(u32).range(1..=86400))]
+    answer_within: u32,
     /// No progress, and a table only of what did not pass
     #[arg(long)]
     quiet: bool,
@@ -99,6 +103,7 @@ Examples:
   skidpad run --reference drive.csv --utm-zone 10  follow a recorded drive
   skidpad run my_scenario.toml --can slcan --external canbus
   skidpad run my_scenario.toml --link ros1 --external control
+  skidpad run my_scenario.toml --link lockstep:unix:/tmp/stack --external control
   skidpad run my_scenario.toml --gnss tcp:127.0.0.1:3001
 
 Results (--out DIR):
@@ -133,6 +138,7 @@ pub fn default_scenarios() -> Result<PathBuf, Failure> {
 /// Runs the subcommand.
 pub fn run(args: &Args) -> Result<Status, Failure> {
     let mut scenarios = select(args)?;
+    let stop = interrupt::watch()?;
     let mut outside = outside::Wanted {
         can: args.can.clone(),
         gnss: args.gnss.clone(),
@@ -140,6 +146,8 @@ pub fn run(args: &Args) -> Result<Status, Failure> {
         external: args.external.iter().copied().collect(),
         pace: args.pace,
         wait_s: args.wait,
+        answer_within_s: args.answer_within,
+        stop: Some(stop),
         ..outside::Wanted::default()
     };
     outside.check(&mut scenarios)?;
@@ -148,14 +156,7 @@ pub fn run(args: &Args) -> Result<Status, Failure> {
     set_up(&scenarios, &options, jobs)?;
     // A stack outside drives one car at a time.
     let jobs = if outside.open_plugs(&scenarios)? { 1 } else { jobs };
-    let suite = Suite {
-        scenarios: &scenarios,
-        options,
-        outside,
-        out: args.out.as_deref(),
-        jobs,
-        stop: interrupt::watch()?,
-    };
+    let suite = Suite { scenarios: &scenarios, options, outside, out: args.out.as_deref(), jobs, stop };
     if let Some(folder) = &args.out {
         writable(folder)?;
     }

@@ -1,15 +1,23 @@
 //! What a run meets outside: links, external seats, pace.
 
 use crate::status::{Failure, Status};
-use skidpad_engine::{ExternalReport, Outcome, RunOptions, SeatId, Seats, Simulation, TraceSample};
-use skidpad_links::{LinkName, Links, LinksReport, Pace, Plug, ReceiverLinkName, TopicLinkName};
+use skidpad_engine::{
+    EPOCH_UNIX_S, ExternalReport, Outcome, RunOptions, SeatId, Seats, Simulation, TraceSample,
+};
+use skidpad_kernel::SimTime;
+use skidpad_links::lockstep::{Invitation, Patience};
+use skidpad_links::{LinkName, Links, LinksReport, Pace, Plug, ReceiverLinkName, TopicLinkName, TopicRun};
+use skidpad_msgs::lockstep::Vehicle as VehicleOffer;
 use skidpad_report::{LinkResult, OutsideResult, PaceResult, SeatResult, StackResult};
 use skidpad_scenario::{LoadedScenario, PaceName, PaceSpec, Seat};
 use std::str::FromStr;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 /// How long the stack of an external seat is waited for, s.
 pub const WAIT_S: u32 = 30;
+/// How long a stack in lock-step may take for one answer, s.
+pub const ANSWER_WITHIN_S: u32 = 10;
 /// Who waits is told so often what for.
 const TELL_EVERY: Duration = Duration::from_secs(5);
 /// Ticks between two looks at the clock and at Ctrl-C.
@@ -43,6 +51,9 @@ pub struct Wanted {
     pub external: Seats,
     pub pace: Option<PaceArg>,
     pub wait_s: u32,
+    pub answer_within_s: u32,
+    /// Set by Ctrl-C.
+    pub stop: Option<&'static AtomicBool>,
     /// What all runs share of the topic links; open after [`Wanted::open_plugs`].
     pub plugs: Vec<Plug>,
 }
@@ -162,7 +173,7 @@ impl Wanted {
         links.serve_receiver(&receiver).map_err(Failure::usage)?;
         for (name, plug) in self.topics.iter().zip(&self.plugs) {
             if topics.contains(name) {
-                links.attach(plug.link(external).map_err(Failure::usage)?);
+                links.attach(plug.link(self.topic_run(scenario)).map_err(Failure::usage)?);
             }
         }
         for name in links.names() {
@@ -178,6 +189,36 @@ impl Wanted {
             return Err(Failure::new(Status::External, message));
         }
         Ok(Some(links))
+    }
+
+    /// What a topic link is told of a run.
+    fn topic_run(&self, scenario: &LoadedScenario) -> TopicRun {
+        let external = external_of(scenario);
+        let conf = &scenario.control.lateral;
+        TopicRun {
+            external,
+            invitation: Invitation {
+                simulator: concat!("skidpad ", env!("CARGO_PKG_VERSION")).to_owned(),
+                scenario: scenario.scenario.name.clone(),
+                vehicle: VehicleOffer {
+                    name: scenario.scenario.vehicle.clone(),
+                    wheelbase_m: conf.wheelbase_m,
+                    steering_ratio: conf.steer_transmission_ratio,
+                    max_steering_wheel_deg: conf.steer_single_direction_max_deg,
+                },
+                seats: external,
+                epoch_unix_s: EPOCH_UNIX_S,
+            },
+            patience: Patience {
+                join: self.wait(),
+                answer: Duration::from_secs(u64::from(self.answer_within_s)),
+            },
+            stop: self.stop,
+        }
+    }
+
+    fn wait(&self) -> Duration {
+        Duration::from_secs(u64::from(self.wait_s))
     }
 
     /// Runs a scenario with whom it meets outside; `None` if `stop` said so on the way.
@@ -199,8 +240,12 @@ impl Wanted {
             began: Instant::now(),
             told: None,
             learning: false,
+            on_the_clock: true,
         };
         let ran = run.drive(options, &mut on_sample, &stop);
+        if let Ok(Some(outcome)) = &ran {
+            links.tell(outcome);
+        }
         let verdict = ran.as_ref().ok().and_then(Option::as_ref).filter(|outcome| outcome.lost.is_none());
         let report =
             links.finish(verdict.map(|outcome| if outcome.verdict.passed { "pass" } else { "fail" }));
@@ -222,6 +267,8 @@ struct Attached<'a> {
     told: Option<(Instant, String)>,
     /// The stack's clock is not known yet.
     learning: bool,
+    /// The stack lives on the clock.
+    on_the_clock: bool,
 }
 
 impl Attached<'_> {
@@ -233,6 +280,7 @@ impl Attached<'_> {
     ) -> Result<Option<Outcome>, Failure> {
         let topics = self.wanted.topic_names(self.scenario)?;
         let on_the_clock = topics.iter().any(TopicLinkName::is_on_the_clock);
+        self.on_the_clock = on_the_clock || topics.is_empty();
         let pace = self.wanted.pace(self.scenario, on_the_clock);
         let mut options = *options;
         if on_the_clock && pace != Pace::Max {
@@ -256,10 +304,6 @@ impl Attached<'_> {
             }
         }
         Ok(Some(simulation.finish()))
-    }
-
-    fn wait(&self) -> Duration {
-        Duration::from_secs(u64::from(self.wanted.wait_s))
     }
 
     /// Looks whether the stack has come in time, and tells what is waited for; true if it is not worth going on.
@@ -296,7 +340,12 @@ impl Attached<'_> {
         } else {
             waiting.operator.to_owned()
         };
-        if self.began.elapsed() >= self.wait() {
+        // A stack in lock-step has all the time that it takes; what counts is how long it has driven nothing.
+        let waited = match self.on_the_clock {
+            true => self.began.elapsed(),
+            false => simulation.now().since(SimTime::ZERO),
+        };
+        if waited >= self.wanted.wait() {
             let message = format!("the stack did not take over within {} s: {what}", self.wanted.wait_s);
             return Err(Failure::new(Status::External, message));
         }

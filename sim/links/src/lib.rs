@@ -38,7 +38,7 @@ pub use hmi::{Hmi, HmiReport};
 pub use hub::{Links, LinksReport, MAX_LINKS, Pace};
 pub use name::{DEFAULT_GROUP, DEFAULT_GROUP_PORT, DEFAULT_TCP, LinkName, NameError};
 pub use pace::{Clock, PaceReport, Pacer, SystemClock};
-pub use plug::{Plug, TopicLinkName, TopicLinkNameError};
+pub use plug::{Plug, TopicLinkName, TopicLinkNameError, TopicRun};
 pub use pty::{Pty, open_raw};
 pub use receiver_link::{
     DEFAULT_RECEIVER_TCP, MAX_RECEIVER_CLIENTS, ReceiverLink, ReceiverLinkName, ReceiverLinkReport,

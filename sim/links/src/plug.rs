@@ -1,17 +1,21 @@
 //! Links that carry topics, by name.
 
 use crate::can_link::LinkError;
+use crate::lockstep::{Invitation, Lockstep, LockstepName, Patience};
 use crate::ros1::{Ros, RosLinkName};
 use crate::topic_link::TopicLink;
 use skidpad_engine::Seats;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::atomic::AtomicBool;
 
 /// A link that carries the stack's topics.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TopicLinkName {
     /// `ros1` or `ros1:http://HOST:PORT`.
     Ros1(RosLinkName),
+    /// `lockstep:unix:PATH` or `lockstep:tcp:ADDRESS:PORT`.
+    Lockstep(LockstepName),
 }
 
 /// A name that is none of a link that carries topics.
@@ -31,6 +35,9 @@ impl FromStr for TopicLinkName {
             Some("ros1") => {
                 name.parse().map(TopicLinkName::Ros1).map_err(|error| wrong(format!(" ({error})")))
             }
+            Some("lockstep") => {
+                name.parse().map(TopicLinkName::Lockstep).map_err(|error| wrong(format!(" ({error})")))
+            }
             _ => Err(wrong(String::new())),
         }
     }
@@ -40,6 +47,7 @@ impl fmt::Display for TopicLinkName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             TopicLinkName::Ros1(name) => name.fmt(f),
+            TopicLinkName::Lockstep(name) => name.fmt(f),
         }
     }
 }
@@ -56,6 +64,21 @@ impl TopicLinkName {
 pub enum Plug {
     /// The ROS master, ours or another's.
     Ros1(Ros),
+    /// Nothing is shared.
+    Lockstep(LockstepName),
+}
+
+/// What a link is told of the run that opens it.
+#[derive(Clone, Debug)]
+pub struct TopicRun {
+    /// Seats that are outside.
+    pub external: Seats,
+    /// What a stack in lock-step is told of the run.
+    pub invitation: Invitation,
+    /// How long a stack in lock-step is waited for.
+    pub patience: Patience,
+    /// Set by whoever wants the program to stop.
+    pub stop: Option<&'static AtomicBool>,
 }
 
 impl Plug {
@@ -66,17 +89,19 @@ impl Plug {
     pub fn open(name: &TopicLinkName) -> Result<Plug, LinkError> {
         Ok(match name {
             TopicLinkName::Ros1(name) => Plug::Ros1(Ros::open(name)?),
+            TopicLinkName::Lockstep(name) => Plug::Lockstep(name.clone()),
         })
     }
 
-    /// Opens the link of one run whose seats in `external` are outside.
+    /// Opens the link of this run.
     ///
     /// # Errors
     /// If the link cannot be opened: which, and why.
-    pub fn link(&self, external: Seats) -> Result<Box<dyn TopicLink>, LinkError> {
-        match self {
-            Plug::Ros1(ros) => Ok(Box::new(ros.link(external, None)?)),
-        }
+    pub fn link(&self, run: TopicRun) -> Result<Box<dyn TopicLink>, LinkError> {
+        Ok(match self {
+            Plug::Ros1(ros) => Box::new(ros.link(run.external, None)?),
+            Plug::Lockstep(name) => Box::new(Lockstep::open(name, run.invitation, run.patience, run.stop)?),
+        })
     }
 }
 
@@ -87,14 +112,22 @@ mod tests {
 
     #[test]
     fn names_are_understood_and_written_back() {
-        for text in ["ros1", "ros1:http://127.0.0.1:11311/"] {
+        for (text, on_the_clock) in [
+            ("ros1", true),
+            ("ros1:http://127.0.0.1:11311/", true),
+            ("lockstep:unix:/tmp/stack", false),
+            ("lockstep:tcp:127.0.0.1:7440", false),
+        ] {
             let name: TopicLinkName = text.parse().unwrap();
             assert_eq!(name.to_string(), text);
-            assert!(name.is_on_the_clock());
+            assert_eq!(name.is_on_the_clock(), on_the_clock);
         }
-        for (text, words) in
-            [("ros2", "expected ros1"), ("ros1:11311", "http://HOST:PORT"), ("", "expected ros1")]
-        {
+        for (text, words) in [
+            ("ros2", "expected ros1"),
+            ("ros1:11311", "http://HOST:PORT"),
+            ("lockstep:x", "lockstep:unix:PATH"),
+            ("", "expected ros1"),
+        ] {
             let error = text.parse::<TopicLinkName>().unwrap_err().to_string();
             assert!(error.contains(words), "{text}: {error}");
         }
@@ -104,6 +137,7 @@ mod tests {
         #[test]
         fn no_text_makes_the_parser_panic(text in any::<String>()) {
             let _ = text.parse::<TopicLinkName>();
+            let _ = format!("lockstep:tcp:{text}").parse::<TopicLinkName>();
             let _ = format!("ros1:{text}").parse::<TopicLinkName>();
         }
     }

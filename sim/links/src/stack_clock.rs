@@ -51,7 +51,7 @@ impl StackClock {
 
     /// What the stack's clock shows when the one here shows `at`, Unix s; `None` until enough has been heard.
     pub fn unix_s(&self, at: Duration) -> Option<f64> {
-        (self.samples >= CLOCK_SAMPLES).then(|| self.scale * at.as_secs_f64() + self.offset_s)
+        (self.samples >= CLOCK_SAMPLES).then_some(self.scale * at.as_secs_f64() + self.offset_s)
     }
 }
 
