@@ -31,12 +31,18 @@ impl FromStr for PaceArg {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let times = |times: &f64| *times > 0.0 && *times <= PaceSpec::MAX_TIMES;
+        let times = |times: &f64| (PaceSpec::MIN_TIMES..=PaceSpec::MAX_TIMES).contains(times);
         match text {
             "real" => Ok(PaceArg(PaceSpec::Named(PaceName::Real))),
             "max" => Ok(PaceArg(PaceSpec::Named(PaceName::Max))),
             _ => text.parse().ok().filter(times).map(|times| PaceArg(PaceSpec::Times(times))).ok_or_else(
-                || format!("expected real, max, or a number above 0 and at most {}", PaceSpec::MAX_TIMES),
+                || {
+                    format!(
+                        "expected real, max, or a number from {} to {}",
+                        PaceSpec::MIN_TIMES,
+                        PaceSpec::MAX_TIMES
+                    )
+                },
             ),
         }
     }

@@ -4,7 +4,7 @@ use crate::document::{Document, steps};
 use crate::error::Problems;
 use crate::events::{EVENTS, Event, Flaw, Trigger, exactly_one};
 use crate::names::hint;
-use crate::spec::{PaceSpec, ReferenceSpec, Scenario, StartSpec};
+use crate::spec::{ReferenceSpec, Scenario, StartSpec};
 use crate::structure::shorten;
 use skidpad_score::{PassLimits, SpeedProfile};
 use std::collections::BTreeSet;
@@ -42,7 +42,6 @@ pub fn check(scenario: &Scenario, document: &Document, problems: &mut Problems) 
     if let Some(reference) = &scenario.reference {
         check.reference(reference);
     }
-    check.links();
     check.sensors();
     let events = check.events();
     check.pass();
@@ -162,17 +161,6 @@ impl Check<'_, '_, '_> {
                     }
                 }
             }
-        }
-    }
-
-    fn links(&mut self) {
-        if let Some(PaceSpec::Times(times)) = self.scenario.links.pace
-            && !(times > 0.0 && times <= PaceSpec::MAX_TIMES)
-        {
-            let most = PaceSpec::MAX_TIMES;
-            let message =
-                format!("expected \"real\", \"max\", or a number above 0 and at most {most}, got {times}");
-            self.wrong(&steps!["links", "pace"], message);
         }
     }
 

@@ -349,7 +349,9 @@ pub enum PaceSpec {
 }
 
 impl PaceSpec {
-    /// The fastest multiple of the clock's pace.
+    /// The slowest multiple of the clock's pace.
+    pub const MIN_TIMES: f64 = 0.01;
+    /// The fastest one.
     pub const MAX_TIMES: f64 = 100.0;
 }
 
