@@ -40,8 +40,8 @@ counts = {}
 arrivals = []
 achieved_brake = 0.0
 try:
-    # It goes on until the car has been silent for half a second: the run is over.
-    while time.monotonic() - last_frame < (0.5 if heard else 10.0):
+    # It goes on until the car has been silent for two seconds: the run is over.
+    while time.monotonic() - last_frame < (2.0 if heard else 10.0):
         now = time.monotonic()
         if now >= next_send:
             next_send += 0.02
