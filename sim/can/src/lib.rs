@@ -2,7 +2,7 @@
 //!
 //! - [`Frame`] is what travels; [`SignalLayout`] says where a number sits in it.
 //! - [`Bus`] is the wire: exact frame times, arbitration by identifier, queueing, load, and what may go wrong.
-//! - [`slcan`] and [`candump`] are frames as text.
+//! - [`slcan`] and [`candump`] are frames as text, [`multicast`] as python-can sends them in datagrams.
 //! - [`Dbc`] reads the layout of a car's messages from its .dbc file.
 //! - [`Dialect`] is what its signals stand for and how its frames are protected: [`Role`], [`Checksum`], rolling
 //!   counter.
