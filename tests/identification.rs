@@ -4,8 +4,7 @@
 //! Every estimator is also let loose on the model's own drive with the same inputs, where the truth is known.
 
 mod common;
-use common::{Story, Table, repository, skidpad};
-use std::f64::consts::PI;
+use common::{Story, Table, at, repository, rms, skidpad, unwrapped};
 use std::fmt::Write;
 
 const WHEELBASE_M: f64 = 2.85;
@@ -18,26 +17,6 @@ const RATIO: [&str; 2] = ["steering", "ratio"];
 const BLOCK_S: f64 = 1.0;
 /// While it rolls and turns; before and after the car stands.
 const ROLLING_S: [f64; 2] = [0.3, 18.8];
-
-/// Linear interpolation; `x` rises.
-fn at(x: &[f64], y: &[f64], wanted: f64) -> f64 {
-    let next = x.partition_point(|x| *x < wanted).clamp(1, x.len() - 1);
-    let share = (wanted - x[next - 1]) / (x[next] - x[next - 1]);
-    y[next - 1] + share * (y[next] - y[next - 1])
-}
-
-fn unwrapped(angles: &[f64]) -> Vec<f64> {
-    let mut turned = vec![angles[0]];
-    for angle in &angles[1..] {
-        let last = turned[turned.len() - 1];
-        turned.push(last + (angle - last + PI).rem_euclid(2.0 * PI) - PI);
-    }
-    turned
-}
-
-fn rms(values: &[f64]) -> f64 {
-    (values.iter().map(|value| value * value).sum::<f64>() / values.len() as f64).sqrt()
-}
 
 /// A drive: inputs and motion over time.
 struct Drive {

@@ -1,30 +1,8 @@
 //! The vehicle model against the real car: a recorded drive, its pedals and its steering played open loop.
 
 mod common;
-use common::{Story, Table, skidpad};
-use std::f64::consts::PI;
+use common::{Story, Table, at, rms, skidpad, unwrapped};
 use std::fmt::Write;
-
-fn rms(values: &[f64]) -> f64 {
-    (values.iter().map(|value| value * value).sum::<f64>() / values.len() as f64).sqrt()
-}
-
-/// Linear interpolation; `x` rises.
-fn at(x: &[f64], y: &[f64], wanted: f64) -> f64 {
-    let next = x.partition_point(|x| *x < wanted).clamp(1, x.len() - 1);
-    let share = (wanted - x[next - 1]) / (x[next] - x[next - 1]);
-    y[next - 1] + share * (y[next] - y[next - 1])
-}
-
-fn unwrapped(angles: &[f64]) -> Vec<f64> {
-    let mut turned = vec![angles[0]];
-    for angle in &angles[1..] {
-        let last = turned[turned.len() - 1];
-        let step = (angle - last + PI).rem_euclid(2.0 * PI) - PI;
-        turned.push(last + step);
-    }
-    turned
-}
 
 #[test]
 fn the_model_drives_as_the_real_car_did_with_its_pedals_and_steering() {

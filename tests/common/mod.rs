@@ -7,6 +7,7 @@ pub mod peers;
 
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::f64::consts::PI;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -170,4 +171,25 @@ pub fn results(folder: &str) -> BTreeMap<String, Vec<u8>> {
 pub fn outside(folder: &str) -> Value {
     let text = fs::read_to_string(Path::new(folder).join("timing.json")).unwrap();
     serde_json::from_str::<Value>(&text).unwrap()["scenarios"][0]["outside"].clone()
+}
+
+/// Linear interpolation; `x` rises.
+pub fn at(x: &[f64], y: &[f64], wanted: f64) -> f64 {
+    let next = x.partition_point(|x| *x < wanted).clamp(1, x.len() - 1);
+    let share = (wanted - x[next - 1]) / (x[next] - x[next - 1]);
+    y[next - 1] + share * (y[next] - y[next - 1])
+}
+
+/// Angles, rad, without their jumps by whole turns.
+pub fn unwrapped(angles: &[f64]) -> Vec<f64> {
+    let mut turned = vec![angles[0]];
+    for angle in &angles[1..] {
+        let last = turned[turned.len() - 1];
+        turned.push(last + (angle - last + PI).rem_euclid(2.0 * PI) - PI);
+    }
+    turned
+}
+
+pub fn rms(values: &[f64]) -> f64 {
+    (values.iter().map(|value| value * value).sum::<f64>() / values.len() as f64).sqrt()
 }

@@ -21,6 +21,19 @@ pub struct ParameterError {
     pub expected: &'static str,
 }
 
+/// Refuses each of these fields that is not between 0 and its largest value, with its path and its unit in the words.
+macro_rules! zero_to {
+    ($of:expr, $path:literal: $($field:ident $largest:literal $unit:literal,)+) => {
+        $(within(
+            concat!($path, stringify!($field)),
+            $of.$field,
+            0.0,
+            $largest as f64,
+            concat!("0 to ", $largest, " ", $unit),
+        )?;)+
+    };
+}
+
 /// An IMU: where it is mounted and the errors of its gyroscopes and accelerometers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -306,77 +319,28 @@ impl ImuParams {
             within(name, value, -20.0, 20.0, "a distance of at most 20 m")?;
         }
         let (gyro, accel) = (&self.gyro, &self.accel);
-        for (name, value, largest, expected) in [
-            ("gyro.turn_on_bias_deg_per_h", gyro.turn_on_bias_deg_per_h, 36e3, "0 to 36000 °/h"),
-            ("gyro.in_run_bias_deg_per_h", gyro.in_run_bias_deg_per_h, 36e3, "0 to 36000 °/h"),
-            (
-                "gyro.angle_random_walk_deg_per_sqrt_h",
-                gyro.angle_random_walk_deg_per_sqrt_h,
-                100.0,
-                "0 to 100 °/√h",
-            ),
-            ("gyro.scale_factor_ppm", gyro.scale_factor_ppm, 1e5, "0 to 100000 ppm"),
-            ("gyro.misalignment_mrad", gyro.misalignment_mrad, 100.0, "0 to 100 mrad"),
-            ("gyro.quantisation_rad", gyro.quantisation_rad, 0.01, "0 to 0.01 rad"),
-            ("accel.turn_on_bias_mg", accel.turn_on_bias_mg, 1000.0, "0 to 1000 mg"),
-            ("accel.in_run_bias_mg", accel.in_run_bias_mg, 1000.0, "0 to 1000 mg"),
-            (
-                "accel.velocity_random_walk_mps_per_sqrt_h",
-                accel.velocity_random_walk_mps_per_sqrt_h,
-                100.0,
-                "0 to 100 m/s/√h",
-            ),
-            ("accel.scale_factor_ppm", accel.scale_factor_ppm, 1e5, "0 to 100000 ppm"),
-            ("accel.misalignment_mrad", accel.misalignment_mrad, 100.0, "0 to 100 mrad"),
-            ("accel.quantisation_mps", accel.quantisation_mps, 1.0, "0 to 1 m/s"),
-            ("gyro.instability_deg_per_h", gyro.instability_deg_per_h, 36e3, "0 to 36000 °/h"),
-            (
-                "gyro.rate_random_walk_deg_per_h_per_sqrt_h",
-                gyro.rate_random_walk_deg_per_h_per_sqrt_h,
-                36e3,
-                "0 to 36000 °/h/√h",
-            ),
-            ("gyro.asymmetry_ppm", gyro.asymmetry_ppm, 1e5, "0 to 100000 ppm"),
-            ("gyro.nonlinearity_ppm", gyro.nonlinearity_ppm, 1e5, "0 to 100000 ppm"),
-            (
-                "gyro.g_sensitivity_deg_per_h_per_g",
-                gyro.g_sensitivity_deg_per_h_per_g,
-                36e3,
-                "0 to 36000 °/h/g",
-            ),
-            (
-                "gyro.vibration_rectification_deg_per_h_per_g2",
-                gyro.vibration_rectification_deg_per_h_per_g2,
-                36e3,
-                "0 to 36000 °/h/g²",
-            ),
-            ("gyro.bias_deg_per_h_per_k", gyro.bias_deg_per_h_per_k, 3600.0, "0 to 3600 °/h/K"),
-            ("accel.instability_mg", accel.instability_mg, 1000.0, "0 to 1000 mg"),
-            (
-                "accel.rate_random_walk_mg_per_sqrt_h",
-                accel.rate_random_walk_mg_per_sqrt_h,
-                1000.0,
-                "0 to 1000 mg/√h",
-            ),
-            ("accel.asymmetry_ppm", accel.asymmetry_ppm, 1e5, "0 to 100000 ppm"),
-            ("accel.nonlinearity_ppm", accel.nonlinearity_ppm, 1e5, "0 to 100000 ppm"),
-            (
-                "accel.vibration_rectification_mg_per_g2",
-                accel.vibration_rectification_mg_per_g2,
-                1000.0,
-                "0 to 1000 mg/g²",
-            ),
-            ("accel.bias_mg_per_k", accel.bias_mg_per_k, 100.0, "0 to 100 mg/K"),
-            ("vibration.idle", self.vibration.idle, 100.0, "0 to 100"),
-            ("vibration.road_mps2", self.vibration.road_mps2, 100.0, "0 to 100 m/s²"),
-            ("latency_s", self.latency_s, 0.005, "0 to 0.005 s"),
-            ("jitter_s", self.jitter_s, 0.001, "0 to 0.001 s"),
-            ("dropped_share", self.dropped_share, 0.5, "0 to 0.5"),
-            ("warm_up_k", self.warm_up_k, 100.0, "0 to 100 K"),
-            ("gyro.bandwidth_order", f64::from(gyro.bandwidth_order), 2.0, "1 or 2"),
-            ("accel.bandwidth_order", f64::from(accel.bandwidth_order), 2.0, "1 or 2"),
-        ] {
-            within(name, value, 0.0, largest, expected)?;
+        zero_to!(gyro, "gyro.":
+            turn_on_bias_deg_per_h 36000 "°/h", in_run_bias_deg_per_h 36000 "°/h",
+            angle_random_walk_deg_per_sqrt_h 100 "°/√h", scale_factor_ppm 100000 "ppm", misalignment_mrad 100 "mrad",
+            quantisation_rad 0.01 "rad", instability_deg_per_h 36000 "°/h",
+            rate_random_walk_deg_per_h_per_sqrt_h 36000 "°/h/√h", asymmetry_ppm 100000 "ppm",
+            nonlinearity_ppm 100000 "ppm", g_sensitivity_deg_per_h_per_g 36000 "°/h/g",
+            vibration_rectification_deg_per_h_per_g2 36000 "°/h/g²", bias_deg_per_h_per_k 3600 "°/h/K",
+        );
+        zero_to!(accel, "accel.":
+            turn_on_bias_mg 1000 "mg", in_run_bias_mg 1000 "mg", velocity_random_walk_mps_per_sqrt_h 100 "m/s/√h",
+            scale_factor_ppm 100000 "ppm", misalignment_mrad 100 "mrad", quantisation_mps 1 "m/s",
+            instability_mg 1000 "mg", rate_random_walk_mg_per_sqrt_h 1000 "mg/√h", asymmetry_ppm 100000 "ppm",
+            nonlinearity_ppm 100000 "ppm", vibration_rectification_mg_per_g2 1000 "mg/g²", bias_mg_per_k 100 "mg/K",
+        );
+        zero_to!(self.vibration, "vibration.": idle 100 "times the recorded level", road_mps2 100 "m/s²",);
+        zero_to!(self, "":
+            latency_s 0.005 "s", jitter_s 0.001 "s", dropped_share 0.5 "of the samples", warm_up_k 100 "K",
+        );
+        for (name, order) in
+            [("gyro.bandwidth_order", gyro.bandwidth_order), ("accel.bandwidth_order", accel.bandwidth_order)]
+        {
+            within(name, order.into(), 0.0, 2.0, "1 or 2")?;
         }
         within("warm_up_time_constant_s", self.warm_up_time_constant_s, 1.0, 1e6, "1 to 1000000 s")?;
         for (name, bandwidth) in
@@ -623,43 +587,17 @@ impl ReceiverParams {
 
     /// Refuses values that are not finite, negative, or too large to be an error model.
     pub fn validate(&self) -> Result<(), ParameterError> {
-        let metres = "0 to 1000 m";
-        let speeds = "0 to 100 m/s";
-        let angles = "0 to 45 °";
-        let times = "0 to 3600 s";
-        let latencies = "0 to 10 s";
-        for (name, value, largest, expected) in [
-            ("position_white_horizontal_m", self.position_white_horizontal_m, 1000.0, metres),
-            ("position_white_vertical_m", self.position_white_vertical_m, 1000.0, metres),
-            ("position_drift_horizontal_m", self.position_drift_horizontal_m, 1000.0, metres),
-            ("position_drift_vertical_m", self.position_drift_vertical_m, 1000.0, metres),
-            ("velocity_white_mps", self.velocity_white_mps, 100.0, speeds),
-            ("velocity_drift_mps", self.velocity_drift_mps, 100.0, speeds),
-            ("tilt_drift_deg", self.tilt_drift_deg, 45.0, angles),
-            ("azimuth_drift_deg", self.azimuth_drift_deg, 45.0, angles),
-            ("residual_gyro_bias_deg_per_h", self.residual_gyro_bias_deg_per_h, 36e3, "0 to 36000 °/h"),
-            ("residual_accel_bias_mg", self.residual_accel_bias_mg, 1000.0, "0 to 1000 mg"),
-            ("multipath_horizontal_m", self.multipath_horizontal_m, 1000.0, metres),
-            ("multipath_vertical_m", self.multipath_vertical_m, 1000.0, metres),
-            ("psr_diff_after_s", self.psr_diff_after_s, 3600.0, times),
-            ("float_after_s", self.float_after_s, 3600.0, times),
-            ("fixed_after_s", self.fixed_after_s, 3600.0, times),
-            ("quick_refix_s", self.quick_refix_s, 3600.0, times),
-            ("rtk_timeout_s", self.rtk_timeout_s, 3600.0, times),
-            ("psr_diff_timeout_s", self.psr_diff_timeout_s, 3600.0, times),
-            ("first_fix_s", self.first_fix_s, 3600.0, times),
-            ("alignment_s", self.alignment_s, 3600.0, times),
-            ("kinematic_alignment_mps", self.kinematic_alignment_mps, 100.0, speeds),
-            ("gnss_latency_s", self.gnss_latency_s, 10.0, latencies),
-            ("hold_time_constant_s", self.hold_time_constant_s, 3600.0, times),
-            ("reacquisition_s", self.reacquisition_s, 3600.0, times),
-            ("refix_time_constant_s", self.refix_time_constant_s, 3600.0, times),
-            ("high_variance_azimuth_deg", self.high_variance_azimuth_deg, 360.0, "0 to 360 °"),
-            ("latency_s", self.latency_s, 10.0, latencies),
-            ("latency_jitter_s", self.latency_jitter_s, 10.0, latencies),
-        ] {
-            within(name, value, 0.0, largest, expected)?;
-        }
+        zero_to!(self, "":
+            position_white_horizontal_m 1000 "m", position_white_vertical_m 1000 "m",
+            position_drift_horizontal_m 1000 "m", position_drift_vertical_m 1000 "m", velocity_white_mps 100 "m/s",
+            velocity_drift_mps 100 "m/s", tilt_drift_deg 45 "°", azimuth_drift_deg 45 "°",
+            residual_gyro_bias_deg_per_h 36000 "°/h", residual_accel_bias_mg 1000 "mg", multipath_horizontal_m 1000 "m",
+            multipath_vertical_m 1000 "m", psr_diff_after_s 3600 "s", float_after_s 3600 "s", fixed_after_s 3600 "s",
+            quick_refix_s 3600 "s", rtk_timeout_s 3600 "s", psr_diff_timeout_s 3600 "s", first_fix_s 3600 "s",
+            alignment_s 3600 "s", kinematic_alignment_mps 100 "m/s", gnss_latency_s 10 "s",
+            hold_time_constant_s 3600 "s", reacquisition_s 3600 "s", refix_time_constant_s 3600 "s",
+            high_variance_azimuth_deg 360 "°", latency_s 10 "s", latency_jitter_s 10 "s",
+        );
         for (name, value) in [
             ("antenna_lever_arm_m[0]", self.antenna_lever_arm_m[0]),
             ("antenna_lever_arm_m[1]", self.antenna_lever_arm_m[1]),
