@@ -1,9 +1,10 @@
 //! ROS 1 from the command line.
 
 mod common;
-use common::skidpad;
+use common::{repository, skidpad};
 use skidpad_ros1::{Master, Node, NodeOptions, TopicSpec, tcpros};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -54,4 +55,30 @@ fn without_a_master_topics_says_where_it_looked() {
     );
     skidpad(&["topics", "--ros-master", "localhost:11311"])
         .expect_refusal("localhost:11311", &["http://HOST:PORT/"]);
+}
+
+#[test]
+fn the_hmi_hears_that_the_hardware_is_there_and_one_that_is_not_there_is_a_note() {
+    let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let uri = format!("http://{}", socket.local_addr().unwrap());
+    let hears = std::thread::spawn(move || {
+        let (mut stream, _) = socket.accept().unwrap();
+        let mut heard = String::new();
+        let mut bytes = [0; 1024];
+        while !heard.ends_with("]}") {
+            let count = stream.read(&mut bytes).unwrap();
+            heard.push_str(std::str::from_utf8(&bytes[..count]).unwrap());
+        }
+        stream.write_all(b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n{}").unwrap();
+        heard
+    });
+    let scenario = repository().join("scenarios/manual/creep.toml");
+    let scenario = scenario.to_str().unwrap();
+    skidpad(&["run", scenario, "--hmi", &uri]).expect(0);
+    let heard = hears.join().unwrap();
+    assert!(heard.starts_with("POST /runtime_status_api HTTP/1.1\r\n"), "{heard}");
+    let hardware = r#"{"hardware":[{"name":"GPS","status":0},{"name":"ESD_CAN-0","status":0}]}"#;
+    assert!(heard.contains("Content-Type: application/json") && heard.ends_with(hardware), "{heard}");
+    let run = skidpad(&["run", scenario, "--hmi", "http://127.0.0.1:1"]).expect(0);
+    assert!(run.stderr.contains("note: the HMI was never told that the hardware is there"), "{}", run.stderr);
 }

@@ -92,6 +92,9 @@ pub struct Args {
     /// No progress, and a table only of what did not pass
     #[arg(long)]
     quiet: bool,
+    /// Tell the HMI of Apollo at URL (http://127.0.0.1:8887) that GPS and CAN card are there, as its hardware check wants
+    #[arg(long, value_name = "URL")]
+    hmi: Option<skidpad_ros1::Uri>,
 }
 
 const HELP: &str = "\
@@ -160,8 +163,12 @@ pub fn run(args: &Args) -> Result<Status, Failure> {
     if let Some(folder) = &args.out {
         writable(folder)?;
     }
+    let hmi = args.hmi.as_ref().map(skidpad_links::Hmi::start).transpose().map_err(Failure::usage)?;
     let started = Instant::now();
     let finished = suite.run(&Progress::new(&scenarios, args.quiet));
+    if let Some(note) = hmi.and_then(|hmi| hmi.report().sentence(hmi.uri())) {
+        eprintln!("note: {note}");
+    }
 
     // The statuses are numbered by how much they matter.
     let status = finished.iter().map(|finished| finished.status).max().unwrap_or(Status::Passed);
