@@ -168,6 +168,25 @@ fn a_command_sent_again_is_ignored_and_a_lost_one_costs_one_more() {
 }
 
 #[test]
+fn a_command_out_of_its_range_is_ignored_and_a_sender_stops_at_the_ends_of_it() {
+    let (mut bench, mut sender) = (Bench::new(), Sender::new());
+    // The encoder saturates: ±470 deg in the .dbc.
+    bench.receive(sender.steering(600.0, true));
+    assert!((angle_deg(&bench.run(1)).unwrap() - 470.0).abs() < 1e-9);
+    // Right checksum and counter over 480 deg to the left.
+    let mut frame = sender.steering(0.0, true);
+    frame.data[..2].copy_from_slice(&(-4800i16).to_be_bytes());
+    let dialect = Dialect::find(&civic()).unwrap().unwrap();
+    let message = dialect.commands.iter().find(|message| message.name == "STEERING_CONTROL").unwrap();
+    message.protection.seal(&mut frame, 1);
+    bench.receive(frame);
+    assert_eq!(bench.bywire.rejected_commands(), Flaws { range: 1, ..Flaws::default() });
+    assert!((angle_deg(&bench.run(1)).unwrap() - 470.0).abs() < 1e-9, "still the last good one");
+    bench.receive(sender.steering(-30.0, true));
+    assert!((angle_deg(&bench.run(1)).unwrap() + 30.0).abs() < 1e-9, "the count goes on");
+}
+
+#[test]
 fn five_wrong_commands_in_a_row_fault_the_steering_alone_until_five_right_ones_without_request() {
     let (mut bench, mut sender) = (Bench::new(), Sender::new());
     let mut cycle = |bench: &mut Bench, enable: bool, wrong: bool| {

@@ -105,6 +105,17 @@ fn a_report_with_a_wrong_checksum_is_not_believed() {
     canbus.on_frame(&report(message, &mut sealer, &[(Role::Speed, 18.0)]));
     assert_eq!(speed(&canbus), 5.0);
     assert_eq!(canbus.flawed_reports(), Flaws { checksum: 1, counter: 1, ..Flaws::default() });
+    // 400 km/h is beyond the range of the .dbc, with a right checksum and counter.
+    let mut beyond = report(message, &mut sealer, &[(Role::Speed, 18.0)]);
+    beyond.data[..2].copy_from_slice(&40_000u16.to_be_bytes());
+    message.protection.seal(&mut beyond, 3);
+    canbus.on_frame(&beyond);
+    assert_eq!(speed(&canbus), 5.0);
+    assert_eq!(canbus.flawed_reports(), Flaws { checksum: 1, counter: 1, range: 1, ..Flaws::default() });
+    let mut short = report(message, &mut sealer, &[(Role::Speed, 36.0)]);
+    short.len = 6;
+    canbus.on_frame(&short);
+    assert_eq!((speed(&canbus), canbus.flawed_reports().length), (5.0, 1));
 }
 
 #[test]
