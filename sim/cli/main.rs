@@ -54,7 +54,7 @@ Exit status:
 
 #[derive(Subcommand)]
 enum Command {
-    Run(run::Args),
+    Run(Box<run::Args>),
     Check(check::Args),
     List(list::Args),
     Schema(schema::Args),
@@ -69,7 +69,7 @@ enum Command {
 
 fn main() -> ExitCode {
     // clap leaves by itself: 0 after --help and --version, 2 after a wrong argument.
-    let command = Cli::parse().command.unwrap_or_else(|| Command::Run(run::Args::default()));
+    let command = Cli::parse().command.unwrap_or_else(|| Command::Run(Box::default()));
     let ended = std::panic::catch_unwind(|| run(&command)).unwrap_or_else(|_| {
         Err(Failure::new(Status::Internal, "this is a bug in Skidpad; please report the message above"))
     });
