@@ -2,7 +2,7 @@
 
 mod common;
 use common::peers::{Place, Running, drove_and_stopped, has_python};
-use common::{Story, outside, report, repository, skidpad};
+use common::{Story, outside, report, repository, skidpad, too_slow};
 use serde_json::Value;
 use skidpad_links::Pty;
 use std::io::{Read, Write};
@@ -25,15 +25,6 @@ stopped = true
 
 fn scenario(story: &Story, duration_s: f64) -> String {
     story.file("outside.toml", SCENARIO.replace("{duration_s}", &format!("{duration_s:?}")))
-}
-
-/// True if the machine was too slow for a run on the clock, which then says so: nothing else can be checked.
-fn too_slow(folder: &str) -> bool {
-    let slow = report(folder)["scenarios"][0]["verdict"] == "invalid";
-    if slow {
-        skidpad_test_support::skip("the machine is too slow for a run on the clock just now");
-    }
-    slow
 }
 
 #[test]
@@ -300,6 +291,9 @@ fn skidpad_opens_a_serial_adapter_and_takes_its_bus_for_the_cars() {
         std::thread::sleep(Duration::from_millis(2));
     }
     let (code, text) = run.finish();
+    if too_slow(&out) {
+        return;
+    }
     assert_eq!(code, Some(0), "{text}");
     let text = String::from_utf8(said).unwrap();
     let mut lines = text.split('\r');
@@ -366,6 +360,9 @@ fn a_computer_off_the_bus_is_deaf_and_dumb_outside_too() {
     let mut heard = Vec::new();
     let _ = peer.read_to_end(&mut heard);
     let (code, text) = run.finish();
+    if too_slow(&out) {
+        return;
+    }
     assert_eq!(code, Some(0), "{text}");
     let sent: usize = talks.join().unwrap();
     let reports = String::from_utf8_lossy(&heard).matches("t0658").count();

@@ -3,7 +3,7 @@
 
 mod common;
 use common::peers::{Place, drove_and_stopped, has_python};
-use common::{Story, outside, report};
+use common::{Story, outside, report, too_slow};
 use serde_json::Value;
 use std::io::Write;
 use std::process::Stdio;
@@ -21,15 +21,25 @@ canbus = "external"
 stopped = true
 "#;
 
-/// python-can drives to 5 m/s and stops on this link, and is judged.
+/// python-can drives to 5 m/s and stops on this link, and is judged: what it saw and the link's counts; `None` if the
+/// machine was too slow.
 #[track_caller]
-fn drive(story: &Story, place: &Place, link: &str, channel: &str, options: &[&str]) -> (Value, Value) {
+fn drive(
+    story: &Story,
+    place: &Place,
+    link: &str,
+    channel: &str,
+    options: &[&str],
+) -> Option<(Value, Value)> {
     let (file, out) = (story.file("outside.toml", SCENARIO), story.path("out"));
     let mut skidpad = place.skidpad(&["run", &file, "--can", link, "--out", &out]);
     assert_eq!(skidpad.link(), link);
     let interface = if link.starts_with("udp") { "udp_multicast" } else { "socketcan" };
     let seen = place.drive(interface, channel, options);
     let (code, text) = skidpad.finish();
+    if too_slow(&out) {
+        return None;
+    }
     assert_eq!(code, Some(0), "{text}");
     drove_and_stopped(&seen);
     let result = &report(&out)["scenarios"][0];
@@ -37,7 +47,7 @@ fn drive(story: &Story, place: &Place, link: &str, channel: &str, options: &[&st
     assert!(events.contains("engaged") && !events.contains("driver_override"), "{events}");
     let met = outside(&out);
     eprintln!("pace: {}\npeer: {seen}", met["pace"]);
-    (seen, met["links"][0]["counts"].clone())
+    Some((seen, met["links"][0]["counts"].clone()))
 }
 
 #[test]
@@ -48,7 +58,7 @@ fn python_can_drives_the_car_to_5_mps_and_stops_it_over_udp_multicast() {
     let Some(place) = Place::apart("udp") else { return };
     let story = Story::new("python_over_multicast");
     let link = "udp_multicast:239.74.163.2:43113";
-    let (seen, counts) = drive(&story, &place, link, "239.74.163.2", &["hop_limit=0"]);
+    let Some((seen, counts)) = drive(&story, &place, link, "239.74.163.2", &["hop_limit=0"]) else { return };
     // A group gives python-can its own frames back: once, since Skidpad does not repeat what the group has heard.
     let own = seen["counts"]["060"].as_u64().unwrap();
     let sent = counts["received"].as_u64().unwrap();
@@ -135,6 +145,9 @@ fn vandals_in_the_group_neither_stop_nor_slow_the_run_and_are_counted() {
     vandal.stdin.take().unwrap().write_all(b"go\n").unwrap();
     let (code, text) = skidpad.finish();
     assert!(vandal.wait().unwrap().success());
+    if too_slow(&out) {
+        return;
+    }
     assert_eq!(code, Some(0), "{text}");
     let result = &report(&out)["scenarios"][0];
     assert!(!result["events"].to_string().contains("engaged"), "{}", result["events"]);
@@ -169,6 +182,9 @@ fn a_log_is_played_into_the_group_while_a_monitor_watches() {
     let (code, text) = place.skidpad(&["can", "replay", &log, link]).finish();
     assert!(code == Some(0) && text.contains("100 frames played, 0 dropped"), "{text}");
     let (code, text) = run.finish();
+    if too_slow(&out) {
+        return;
+    }
     assert_eq!(code, Some(0), "{text}");
     let (code, seen) = monitor.finish();
     assert_eq!(code, Some(0), "{seen}");
@@ -191,7 +207,7 @@ fn python_can_drives_the_car_to_5_mps_and_stops_it_on_a_can_interface() {
         return;
     }
     let story = Story::new("python_over_socketcan");
-    let (seen, counts) = drive(&story, &place, "socketcan:vcan0", "vcan0", &[]);
+    let Some((seen, counts)) = drive(&story, &place, "socketcan:vcan0", "vcan0", &[]) else { return };
     assert!(seen["counts"]["060"].is_null(), "nobody hears himself: {seen}");
     assert_eq!((&counts["bus_errors"], &counts["io_errors"]), (&0.into(), &0.into()), "{counts}");
 }
