@@ -59,10 +59,11 @@ fn python_can_drives_the_car_to_5_mps_and_stops_it_over_udp_multicast() {
     let story = Story::new("python_over_multicast");
     let link = "udp_multicast:239.74.163.2:43113";
     let Some((seen, counts)) = drive(&story, &place, link, "239.74.163.2", &["hop_limit=0"]) else { return };
-    // A group gives python-can its own frames back: once, since Skidpad does not repeat what the group has heard.
+    // A group gives python-can its own frames back, three kinds of which this is one: once, since Skidpad does not
+    // repeat what the group has heard.
     let own = seen["counts"]["060"].as_u64().unwrap();
     let sent = counts["received"].as_u64().unwrap();
-    assert!(own * 3 >= sent && own * 3 <= sent + sent / 10, "{own} of {sent} frames: {counts}");
+    assert!(own * 3 >= sent && own * 2 < sent, "{own} of {sent} frames: {counts}");
     for name in ["malformed", "dropped", "foreign", "io_errors"] {
         assert_eq!(counts[name], 0, "{name}: {counts}");
     }
