@@ -32,7 +32,7 @@ fn wrong_arguments_are_refused_with_a_hint() {
     skidpad(&["run", "--utm-zone", "10"]).expect_refusal("--reference", &[]);
     skidpad(&["run", "--reference", "a.csv", "--utm-zone", "61"]).expect_refusal("61", &["1..=60"]);
     skidpad(&["run", "--reference", "a.csv", "scenarios"]).expect_refusal("--reference", &["cannot be used"]);
-    skidpad(&["schema", "car"]).expect_refusal("car", &["scenario, vehicle, map"]);
+    skidpad(&["schema", "car"]).expect_refusal("car", &["scenario, vehicle, map, messages"]);
     skidpad(&["openloop", "--vehicle", "lincoln_mkz"]).expect_refusal("--inputs", &["--out"]);
 }
 
@@ -104,4 +104,16 @@ fn bench_measures_what_it_says() {
         assert!((1.0..1000.0).contains(&number("/rss_mb")), "{text}");
     }
     assert!(bench["machine"]["cpu"].is_string() && bench["conditions"]["build"].is_string());
+}
+
+#[test]
+fn bench_counts_the_steps_of_lock_step() {
+    let text = skidpad(&["bench", "--lockstep", "--json", "--repeats", "1"]).expect(0).stdout;
+    let bench: serde_json::Value = serde_json::from_str(&text).unwrap();
+    for link in bench["links"].as_array().unwrap() {
+        assert!(
+            link["steps"].as_u64().unwrap() > 3000 && link["steps_per_s"].as_f64().unwrap() > 0.0,
+            "{text}"
+        );
+    }
 }

@@ -14,6 +14,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 mod links;
+mod lockstep;
 mod measure;
 mod process;
 mod stages;
@@ -46,6 +47,9 @@ pub struct Args {
     /// slcan-tcp on a free port]
     #[arg(long, value_name = "LINK", num_args = 0.., default_missing_values = ["slcan", "slcan-tcp:127.0.0.1:0"])]
     links: Option<Vec<LinkName>>,
+    /// Instead: how many steps a second a car and a trivial stack make in lock-step, over a Unix socket and TCP
+    #[arg(long, conflicts_with = "links")]
+    lockstep: bool,
     /// How often each measurement is made
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     repeats: u32,
@@ -56,6 +60,7 @@ Examples:
   cargo run --release -- bench
   skidpad bench --json --repeats 20 > bench.json
   skidpad bench --links
+  skidpad bench --lockstep
 
 JSON keys: vehicle_core, closed_loop { sim_s_per_cpu_s, sim_s_per_wall_s, simulated_s },
   stages { can, car, sensors, stack, score } in wall ms per simulated s, parts { tyres_ns, vehicle_step_ns, surface_ns },
@@ -112,6 +117,11 @@ pub fn run(args: &Args) -> Result<Status, Failure> {
         return Ok(Status::Passed);
     }
     let scenario = library.load_text(SCENARIO, Path::new("bench.toml")).map_err(Failure::usage)?;
+    if args.lockstep {
+        let bench = lockstep::measure(&scenario, args.repeats, build)?;
+        print(&if args.json { json(&bench) } else { lockstep::text(&bench) })?;
+        return Ok(Status::Passed);
+    }
     let vehicle = library.vehicle(VEHICLE).map_err(Failure::usage)?;
     let model = VehicleModel::new(&vehicle.params, 1.0 / f64::from(STEPS_HZ));
 
