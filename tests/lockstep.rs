@@ -1,0 +1,390 @@
+//! Lock-step as its users meet it: the clients of examples/lockstep drive, and stacks that misbehave are told apart.
+
+mod common;
+#[path = "../examples/lockstep/pure_pursuit.rs"]
+mod pure_pursuit;
+use common::{Story, report, repository, results, skidpad};
+use serde_json::Value;
+use skidpad_links::lockstep::{FrameReader, VERSION, write_frame};
+use skidpad_msgs::Message as _;
+use skidpad_msgs::apollo::control::{ControlCommand, PadMessage};
+use skidpad_msgs::lockstep::{
+    Bye, Commands, FromSimulator, FromStack, Message, Ready, Step, Verdict, from_simulator, from_stack,
+};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+const HANDLING_LOOP: &str = "scenarios/tracking/waypoints_20kmh.toml";
+/// A straight road and a stop; whoever steers straight on passes.
+const STRAIGHT: &str = r#"schema = 1
+name = "straight"
+vehicle = "lincoln_mkz"
+map = "proving_ground"
+duration_s = 14.0
+start = { on = "straight", station_m = 5.0 }
+reference = { path = "straight", speed_mps = [[5.0, 0.0], [15.0, 4.0], [25.0, 4.0], [35.0, 0.0]] }
+[pass]
+lateral_error_max_m = 0.2
+progress_min_pct = 98.0
+stopped = true
+"#;
+
+/// A running simulator; killed if it is dropped before its end.
+struct Running {
+    child: Child,
+    stderr: BufReader<std::process::ChildStderr>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Running {
+    fn start(arguments: &[&str]) -> Running {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_skidpad"))
+            .args(arguments)
+            .current_dir(repository())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("skidpad starts");
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        Running { child, stderr }
+    }
+
+    /// Where it listens, as its clients write it.
+    fn address(&mut self) -> String {
+        let (mut line, mut seen) = (String::new(), String::new());
+        while self.stderr.read_line(&mut line).unwrap() > 0 {
+            if let Some(name) = line.trim().strip_prefix("link lockstep:") {
+                return name.to_string();
+            }
+            seen.push_str(&std::mem::take(&mut line));
+        }
+        panic!("no link was opened: {seen}");
+    }
+
+    /// Waits for its end; the exit status and what it has said since.
+    fn finish(mut self) -> (Option<i32>, String) {
+        let mut text = String::new();
+        self.stderr.read_to_string(&mut text).unwrap();
+        (end_of(&mut self.child), text)
+    }
+}
+
+fn end_of(child: &mut Child) -> Option<i32> {
+    let started = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.code();
+        }
+        assert!(started.elapsed() < Duration::from_secs(200), "it hangs");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// A client at work; whether it heard of a pass.
+type Client = JoinHandle<bool>;
+
+/// Runs a scenario with one of the clients, to a pass.
+fn drive(story: &Story, scenario: &str, link: &str, client: impl FnOnce(&str) -> Client) {
+    let out = story.path("out");
+    let mut run = Running::start(&["run", scenario, "--link", link, "--external", "control", "--out", &out]);
+    let address = run.address();
+    let client = client(&address);
+    let (code, text) = run.finish();
+    assert_eq!(code, Some(0), "{text}\n{:#}", report(&out));
+    assert!(client.join().unwrap(), "the client hears of the verdict");
+}
+
+fn unix(story: &Story) -> (PathBuf, String) {
+    // A path of a socket is at most 107 bytes long.
+    let name = format!("skidpad-{}-{}", std::process::id(), story.folder().file_name().unwrap().display());
+    let path = std::env::temp_dir().join(name);
+    let link = format!("lockstep:unix:{}", path.display());
+    (path, link)
+}
+
+fn rust_client(address: &str) -> Client {
+    let address = address.to_string();
+    std::thread::spawn(move || pure_pursuit::run(&address).is_ok())
+}
+
+fn process(program: &str, arguments: &[&str]) -> Client {
+    let mut child = Command::new(program).args(arguments).spawn().expect("the client starts");
+    std::thread::spawn(move || end_of(&mut child) == Some(0))
+}
+
+fn is_there(program: &str, arguments: &[&str]) -> bool {
+    let ran = Command::new(program).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let there = ran.is_ok_and(|status| status.success());
+    if !there {
+        skidpad_test_support::skip(&format!("{program} {} does not run", arguments.join(" ")));
+    }
+    there
+}
+
+#[test]
+fn the_rust_client_passes_the_handling_loop_at_20_kmh() {
+    let story = Story::new("lockstep_rust");
+    drive(&story, HANDLING_LOOP, "lockstep:tcp:127.0.0.1:0", rust_client);
+}
+
+#[test]
+fn the_python_client_passes_the_handling_loop_at_20_kmh_and_is_short() {
+    let file = repository().join("examples/lockstep/pure_pursuit.py");
+    let lines = std::fs::read_to_string(&file).unwrap().lines().count();
+    assert!(lines <= 60, "{lines} lines");
+    if !is_there("python3", &["-c", "import google.protobuf"]) {
+        return;
+    }
+    let story = Story::new("lockstep_python");
+    let schema = Command::new(env!("CARGO_BIN_EXE_skidpad")).args(["schema", "messages"]).output().unwrap();
+    let messages = story.file("messages.binpb", schema.stdout);
+    let (socket, link) = unix(&story);
+    drive(&story, HANDLING_LOOP, &link, |address| {
+        process("python3", &[file.to_str().unwrap(), address, &messages])
+    });
+    assert!(!socket.exists(), "the file of the socket is left behind");
+}
+
+#[test]
+fn the_cpp_client_passes_the_handling_loop_at_20_kmh() {
+    if !is_there("g++", &["--version"]) {
+        return;
+    }
+    let story = Story::new("lockstep_cpp");
+    let (source, program) =
+        (repository().join("examples/lockstep/pure_pursuit.cpp"), story.path("pure_pursuit"));
+    let built = Command::new("g++")
+        .args(["-std=c++17", "-O1", "-Wall", "-Wextra", "-Werror", "-o", &program])
+        .arg(source)
+        .output()
+        .unwrap();
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    let (socket, link) = unix(&story);
+    drive(&story, HANDLING_LOOP, &link, |address| process(&program, &[address]));
+    assert!(!socket.exists(), "the file of the socket is left behind");
+}
+
+/// Carries bytes both ways, each piece late by this.
+fn slowly(address: &str, pause: Duration) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let slow = format!("tcp:{}", listener.local_addr().unwrap());
+    let far = address.strip_prefix("tcp:").unwrap().to_string();
+    let carry = move |mut from: TcpStream, mut to: TcpStream| {
+        let mut bytes = [0; 100_000];
+        while let Ok(length @ 1..) = from.read(&mut bytes) {
+            std::thread::sleep(pause);
+            if to.write_all(&bytes[..length]).is_err() {
+                return;
+            }
+        }
+        let _ = to.shutdown(std::net::Shutdown::Write);
+    };
+    std::thread::spawn(move || {
+        let near = listener.accept().unwrap().0;
+        let far = TcpStream::connect(far).unwrap();
+        let (back, forth) = (far.try_clone().unwrap(), near.try_clone().unwrap());
+        std::thread::spawn(move || carry(back, forth));
+        carry(near, far);
+    });
+    slow
+}
+
+#[test]
+fn a_slow_and_a_fast_stack_give_the_same_report_and_trace_to_the_byte() {
+    let stories = ["lockstep_fast", "lockstep_slow"].map(Story::new);
+    let pauses = [Duration::ZERO, Duration::from_micros(700)];
+    let [fast, slow] = [0, 1].map(|at| {
+        let story = &stories[at];
+        let scenario = story.file("straight.toml", STRAIGHT);
+        drive(story, &scenario, "lockstep:tcp:127.0.0.1:0", |address| match pauses[at] {
+            Duration::ZERO => rust_client(address),
+            pause => rust_client(&slowly(address, pause)),
+        });
+        results(&story.path("out"))
+    });
+    let without_folder =
+        |bytes: &[u8], at: usize| String::from_utf8_lossy(bytes).replace(&stories[at].path(""), "");
+    assert_eq!(fast.keys().collect::<Vec<_>>(), slow.keys().collect::<Vec<_>>());
+    assert!(fast.keys().any(|name| name.ends_with("trace.csv")) && fast.contains_key("/report.json"));
+    for (name, bytes) in &fast {
+        // The address of the link and the folder are not the run's.
+        assert!(without_folder(bytes, 0) == without_folder(&slow[name], 1), "{name} differs");
+    }
+}
+
+/// A stack made of a function: from the number of the step and the pad message, if one came, to commands.
+struct Stack {
+    stream: TcpStream,
+    reader: FrameReader,
+}
+
+impl Stack {
+    fn join(address: &str) -> Stack {
+        let stream = TcpStream::connect(address.strip_prefix("tcp:").unwrap()).unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        let mut stack = Stack { stream, reader: FrameReader::default() };
+        stack.hear();
+        stack.say(from_stack::Content::Ready(Ready {
+            version: VERSION,
+            name: "vandal".into(),
+            ..Ready::default()
+        }));
+        stack
+    }
+
+    fn say(&mut self, content: from_stack::Content) {
+        let mut out = Vec::new();
+        write_frame(&FromStack { content: Some(content) }, &mut out);
+        self.stream.write_all(&out).unwrap();
+    }
+
+    fn hear(&mut self) -> from_simulator::Content {
+        let mut bytes = [0; 4096];
+        loop {
+            if let Some(frame) = self.reader.next_frame().unwrap() {
+                return FromSimulator::decode(frame).unwrap().content.unwrap();
+            }
+            let length = self.stream.read(&mut bytes).unwrap();
+            assert!(length > 0, "the simulator has gone without a Bye");
+            self.reader.push(&bytes[..length]);
+        }
+    }
+
+    /// Answers with the brake on, and passes the operator's presses on, until `until`; or what Bye says.
+    fn brake(&mut self, until: u64, change: impl Fn(u64, &mut ControlCommand)) -> Result<Step, Bye> {
+        loop {
+            let step = match self.hear() {
+                from_simulator::Content::Step(step) => step,
+                from_simulator::Content::Bye(bye) => return Err(bye),
+                from_simulator::Content::Hello(_) => panic!("a second Hello"),
+            };
+            if step.number >= until {
+                return Ok(step);
+            }
+            let pad = step.messages.iter().rev().find(|message| message.topic == "/apollo/control/pad");
+            let mut command = ControlCommand {
+                brake: Some(30.0),
+                pad_msg: pad.map(|pad| PadMessage::decode(&pad.data[..]).unwrap()),
+                ..ControlCommand::default()
+            };
+            change(step.number, &mut command);
+            let message = Message { topic: "/apollo/control".into(), data: command.encode_to_vec() };
+            self.say(from_stack::Content::Commands(Commands {
+                number: step.number,
+                messages: vec![message],
+            }));
+        }
+    }
+}
+
+/// Runs the straight road with a stack that does so, which is given its first and its second of driving.
+fn misbehave(name: &str, act: impl FnOnce(Stack)) -> (Option<i32>, Value) {
+    let story = Story::new(name);
+    let (scenario, out) = (story.file("straight.toml", STRAIGHT), story.path("out"));
+    let link = "lockstep:tcp:127.0.0.1:0";
+    let arguments =
+        ["run", &scenario, "--link", link, "--external", "control", "--answer-within", "1", "--out", &out];
+    let mut run = Running::start(&arguments);
+    let stack = Stack::join(&run.address());
+    act(stack);
+    let (code, text) = run.finish();
+    assert!(!text.contains("panicked"), "{text}");
+    (code, report(&out)["scenarios"][0].clone())
+}
+
+#[track_caller]
+fn assert_lost(name: &str, words: &str, act: impl FnOnce(Stack)) {
+    let (code, result) = misbehave(name, act);
+    assert_eq!(code, Some(3), "{result:#}");
+    let error = result["error"].as_str().unwrap();
+    assert!(error.contains("lost the stack \"vandal\" in step ") && error.contains(words), "{error}");
+    let events = result["events"].as_array().unwrap();
+    let lost = events.iter().find(|event| event["name"] == "stack_lost").expect("the report names the event");
+    assert!(lost["detail"].as_str().unwrap().contains(words), "{lost}");
+    assert!(events.iter().any(|event| event["name"] == "engaged"), "it had driven: {result:#}");
+}
+
+#[test]
+fn a_stack_that_dies_while_it_drives_is_exit_status_3_with_the_event_and_the_step() {
+    assert_lost("lockstep_dies", "in step 300: it closed the connection", |mut stack| {
+        stack.brake(300, |_, _| ()).unwrap();
+    });
+    assert_lost("lockstep_half", "in the middle of a frame", |mut stack| {
+        stack.brake(300, |_, _| ()).unwrap();
+        stack.stream.write_all(&[40, 0, 0, 0, 1, 2]).unwrap();
+    });
+    assert_lost("lockstep_rubbish", "bytes was announced; expected at most 1048576", |mut stack| {
+        stack.brake(300, |_, _| ()).unwrap();
+        stack.stream.write_all(b"rubbish, and more of it").unwrap();
+        assert_eq!(stack.brake(u64::MAX, |_, _| ()).unwrap_err().verdict(), Verdict::None);
+    });
+}
+
+#[test]
+fn a_stack_that_stops_is_waited_for_as_long_as_was_said_and_is_exit_status_3() {
+    assert_lost("lockstep_stops", "in step 300: it did not answer within 1 s", |mut stack| {
+        stack.brake(300, |_, _| ()).unwrap();
+        let bye = stack.brake(u64::MAX, |_, _| ()).unwrap_err();
+        assert!(bye.reason.contains("did not answer within 1 s"), "{bye:?}");
+    });
+}
+
+#[test]
+fn commands_that_are_no_numbers_are_an_event_and_do_no_harm_to_the_simulator() {
+    let (code, result) = misbehave("lockstep_nan", |mut stack| {
+        let bye = stack.brake(u64::MAX, |number, command| {
+            if (300..400).contains(&number) {
+                command.brake = Some(f64::NAN);
+                command.steering_target = Some(f64::INFINITY);
+            }
+        });
+        assert_eq!(bye.unwrap_err().verdict(), Verdict::Failed);
+    });
+    assert_eq!(code, Some(1), "the car was braked all the time, and went nowhere: {result:#}");
+    assert!(result["events"].to_string().contains("command_not_finite"), "{result:#}");
+}
+
+#[test]
+fn without_a_stack_it_is_exit_status_3_and_a_name_that_is_none_2() {
+    let story = Story::new("lockstep_nobody");
+    let scenario = story.file("straight.toml", STRAIGHT);
+    let (socket, link) = unix(&story);
+    let run =
+        |link: &str| skidpad(&["run", &scenario, "--link", link, "--external", "control", "--wait", "1"]);
+    let nobody = run(&link).expect(3);
+    assert!(nobody.stdout.contains("no stack joined within 1 s"), "{}", nobody.stdout);
+    assert!(!socket.exists());
+    run("lockstep:unix").expect_refusal("lockstep:unix", &["lockstep:unix:PATH"]);
+    std::fs::write(&socket, "a diary").unwrap();
+    let taken = run(&link).expect(2);
+    assert!(format!("{}{}", taken.stdout, taken.stderr).contains("no socket"), "{taken:?}");
+    std::fs::remove_file(&socket).unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_the_wait_for_a_stack_and_leaves_no_socket_behind() {
+    let story = Story::new("lockstep_interrupt");
+    let scenario = story.file("straight.toml", STRAIGHT);
+    let (socket, link) = unix(&story);
+    let mut run =
+        Running::start(&["run", &scenario, "--link", &link, "--external", "control", "--wait", "100"]);
+    run.address();
+    assert!(socket.exists());
+    let killed = Command::new("kill").args(["-INT", &run.child.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    assert_eq!(run.finish().0, Some(130));
+    assert!(!socket.exists());
+}
