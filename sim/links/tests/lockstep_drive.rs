@@ -49,7 +49,7 @@ fn drive(mut simulation: Simulation, outside: &mut impl Outside) -> Drive {
     while !simulation.is_finished() {
         let sample = simulation.step_outside(outside);
         samples.extend(sample.map(|sample| sample.values().iter().map(|value| value.to_bits()).collect()));
-        ticks.push(simulation.plant().clone());
+        ticks.push(*simulation.plant());
     }
     Drive { outcome: simulation.finish(), ticks, samples }
 }
