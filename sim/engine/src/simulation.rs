@@ -145,6 +145,8 @@ pub struct Simulation {
     observer: Observer,
     sampling: Periodic,
     estop: bool,
+    /// A canbus outside says that it is in emergency mode.
+    external_emergency: bool,
     explanations: Vec<String>,
 }
 
@@ -224,6 +226,7 @@ impl Simulation {
             observer: Observer::new(options.epoch_unix_s, scenario.frame, scenario.reference.clone()),
             sampling: Periodic::new(SAMPLE_PERIOD, Duration::ZERO),
             estop: false,
+            external_emergency: false,
             explanations: explanation.into_iter().collect(),
             scenario: scenario.clone(),
         })
@@ -674,6 +677,12 @@ impl Simulation {
             };
             self.observer.event(now, name, detail);
         }
+        // Before the scenario begins an operator who is refused tries again: no news.
+        let emergency = self.stack.reports_emergency() && self.observer.zero().is_some();
+        if emergency && !self.external_emergency {
+            self.observer.event(now, "emergency_mode", "the canbus outside says so");
+        }
+        self.external_emergency = emergency;
     }
 
     /// 4. Sensors.

@@ -499,6 +499,11 @@ impl Stack {
         outside.map_or_else(|| self.driving_mode(), |chassis| chassis.driving_mode())
     }
 
+    /// Whether the chassis of a canbus outside says that it is in emergency mode.
+    pub(crate) fn reports_emergency(&self) -> bool {
+        self.external_mode.is_some() && self.shown_mode() == DrivingMode::EmergencyMode
+    }
+
     /// The drive mode that the canbus outside has brought about.
     pub(crate) fn set_external_mode(&mut self, mode: DrivingMode) {
         self.external_mode = Some(mode);

@@ -21,6 +21,8 @@ pub const MAX_LINKS: usize = Sender::MAX_OUTSIDE as usize / MAX_PEERS;
 const MAILBOX: usize = 32;
 /// A frame that has not crossed the bus by then has been lost there, and its place is free again.
 const LOST_AFTER: Duration = Duration::from_secs(1);
+/// A tenth of a second, ns.
+const TENTH: u128 = 100_000_000;
 
 /// How fast simulated time passes.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -111,10 +113,13 @@ impl Links {
         self.topics.iter().map(|link| &**link)
     }
 
-    /// Simulated time zero is now, and the clock on which the stack lives shows the Unix time that is returned, s:
-    /// from here on no time is given up.
+    /// Waits for the next tenth of a second of the wall clock, which is simulated time zero, and returns it, Unix s:
+    /// receivers measure at round times. From here on no time is given up.
     pub fn start_on_wall_clock(&mut self) -> f64 {
-        self.epoch_unix_s = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let to_go = (TENTH - now.as_nanos() % TENTH) as u64;
+        std::thread::sleep(Duration::from_nanos(to_go));
+        self.epoch_unix_s = ((now.as_nanos() + u128::from(to_go)) / TENTH) as f64 / 10.0;
         self.started = self.opened.elapsed();
         if let Some(pacer) = &mut self.pacer {
             pacer.start();

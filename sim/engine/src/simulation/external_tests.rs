@@ -223,6 +223,15 @@ fn each_seat_outside_drives_the_scenario_as_well_as_inside() {
 }
 
 #[test]
+fn the_emergency_mode_of_a_canbus_outside_is_an_event() {
+    let grab = "[[event]]\nwhen = { station_m = 30.0 }\ndriver = { hold_wheel_deg = 10.0, torque_nm = 12.0, for_s = 2.0 }";
+    let scenario = load(&format!("{AT_REST}\n{grab}"));
+    let outcome = drive(&scenario, &mut FarStack::new(&scenario, &[SeatId::Canbus], EPOCH_UNIX_S));
+    let count = |name| names(&outcome).iter().filter(|event| **event == name).count();
+    assert_eq!((count("driver_override"), count("disengaged"), count("emergency_mode")), (1, 1, 1));
+}
+
+#[test]
 fn the_scenario_begins_in_its_start_state_however_late_the_stack_comes() {
     let scenario = load("start = { on = \"straight\", station_m = 20.0, speed_mps = 6.0 }");
     let first = |alive_ms: u64| {
