@@ -208,8 +208,12 @@ impl CanLink {
                     Happened::Opened => opened = true,
                 });
                 if opened {
+                    // What an earlier peer has left; the first has nothing but our answers to read, and a peer that
+                    // is just reading them would take their vanishing for the end of the line (pyserial does).
+                    if counters.connects > 0 {
+                        port.stream.discard_unread();
+                    }
                     counters.connects += 1;
-                    port.stream.discard_unread();
                 }
             }
             Kind::Device(port) => poll_one(port, counters, 0, &mut on),
