@@ -1,7 +1,7 @@
 //! The CAN plug in the hands of strangers: python-can and cantools, other programs on a socket, and vandals.
 
 mod common;
-use common::peers::{Place, Running, drove_and_stopped, has_python};
+use common::peers::{Place, Running, canbus_outside, drove_and_stopped, has_python};
 use common::{Story, outside, report, repository, skidpad, too_slow};
 use serde_json::Value;
 use skidpad_links::Pty;
@@ -10,21 +10,8 @@ use std::net::TcpStream;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// A straight road, a car at rest, and a canbus from outside.
-const SCENARIO: &str = r#"schema = 1
-name = "outside"
-vehicle = "lincoln_mkz"
-map = "proving_ground"
-duration_s = {duration_s}
-start = { on = "straight", station_m = 5.0 }
-[stack]
-canbus = "external"
-[pass]
-stopped = true
-"#;
-
 fn scenario(story: &Story, duration_s: f64) -> String {
-    story.file("outside.toml", SCENARIO.replace("{duration_s}", &format!("{duration_s:?}")))
+    story.file("outside.toml", canbus_outside(duration_s))
 }
 
 #[test]
@@ -228,7 +215,7 @@ fn frames_are_read_and_written_by_name() {
 #[test]
 fn a_log_is_played_onto_the_bus_in_its_time_while_a_monitor_watches() {
     let story = Story::new("replay");
-    let unlimited = SCENARIO.replace("{duration_s}", "3.0").replace("stopped = true", "");
+    let unlimited = canbus_outside(3.0).replace("stopped = true", "");
     let (file, out) = (story.file("outside.toml", unlimited), story.path("out"));
     // Enable after 0.2 s and brake; every 20 ms for two seconds.
     let mut log = String::new();
@@ -267,7 +254,7 @@ fn a_log_is_played_onto_the_bus_in_its_time_while_a_monitor_watches() {
 #[test]
 fn skidpad_opens_a_serial_adapter_and_takes_its_bus_for_the_cars() {
     let story = Story::new("serial_adapter");
-    let unlimited = SCENARIO.replace("{duration_s}", "2.0").replace("stopped = true", "");
+    let unlimited = canbus_outside(2.0).replace("stopped = true", "");
     let (file, out) = (story.file("outside.toml", unlimited), story.path("out"));
     // The test is the adapter, on a terminal of its own.
     let mut adapter = Pty::create().unwrap();
@@ -309,7 +296,7 @@ fn skidpad_opens_a_serial_adapter_and_takes_its_bus_for_the_cars() {
 #[test]
 fn a_run_whose_last_peer_is_gone_or_silent_ends_and_says_so() {
     let story = Story::new("peer_lost");
-    let long = SCENARIO.replace("{duration_s}", "60.0");
+    let long = canbus_outside(60.0);
     let file = story.file("outside.toml", long);
     for (name, closes) in [("gone", true), ("silent", false)] {
         let out = story.path(name);
@@ -338,7 +325,7 @@ fn a_run_whose_last_peer_is_gone_or_silent_ends_and_says_so() {
 #[test]
 fn a_computer_off_the_bus_is_deaf_and_dumb_outside_too() {
     let story = Story::new("computer_off");
-    let text = SCENARIO.replace("{duration_s}", "3.0").replace("stopped = true", "")
+    let text = canbus_outside(3.0).replace("stopped = true", "")
         + "[[event]]\nwhen = { time_s = 1.0 }\nfault = { unit = \"computer\", type = \"bus_off\", for_s = 1.0 }\n";
     let (file, out, log) = (story.file("off.toml", text), story.path("out"), story.path("all.log"));
     let log_link = format!("candump:{log}");

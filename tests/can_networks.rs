@@ -2,24 +2,11 @@
 //! Each test has a network namespace of its own.
 
 mod common;
-use common::peers::{Place, drove_and_stopped, has_python};
+use common::peers::{Place, canbus_outside, drove_and_stopped, has_python};
 use common::{Story, outside, report, too_slow};
 use serde_json::Value;
 use std::io::Write;
 use std::process::Stdio;
-
-/// A straight road, a car at rest, and a canbus from outside.
-const SCENARIO: &str = r#"schema = 1
-name = "outside"
-vehicle = "lincoln_mkz"
-map = "proving_ground"
-duration_s = 14.0
-start = { on = "straight", station_m = 5.0 }
-[stack]
-canbus = "external"
-[pass]
-stopped = true
-"#;
 
 /// python-can drives to 5 m/s and stops on this link, and is judged: what it saw and the link's counts; `None` if the
 /// machine was too slow.
@@ -31,7 +18,7 @@ fn drive(
     channel: &str,
     options: &[&str],
 ) -> Option<(Value, Value)> {
-    let (file, out) = (story.file("outside.toml", SCENARIO), story.path("out"));
+    let (file, out) = (story.file("outside.toml", canbus_outside(14.0)), story.path("out"));
     let mut skidpad = place.skidpad(&["run", &file, "--can", link, "--out", &out]);
     assert_eq!(skidpad.link(), link);
     let interface = if link.starts_with("udp") { "udp_multicast" } else { "socketcan" };
@@ -133,7 +120,7 @@ fn vandals_in_the_group_neither_stop_nor_slow_the_run_and_are_counted() {
     }
     let Some(place) = Place::apart("vandal") else { return };
     let story = Story::new("vandals_in_the_group");
-    let short = SCENARIO.replace("14.0", "4.0");
+    let short = canbus_outside(4.0);
     let (file, out) = (story.file("outside.toml", short), story.path("out"));
     let mut vandal = place
         .command("python3")
@@ -166,7 +153,7 @@ fn vandals_in_the_group_neither_stop_nor_slow_the_run_and_are_counted() {
 fn a_log_is_played_into_the_group_while_a_monitor_watches() {
     let Some(place) = Place::apart("replay") else { return };
     let story = Story::new("replay_into_the_group");
-    let short = SCENARIO.replace("14.0", "3.0").replace("stopped = true", "");
+    let short = canbus_outside(3.0).replace("stopped = true", "");
     let (file, out) = (story.file("outside.toml", short), story.path("out"));
     let mut log = String::new();
     for n in 0..100 {
@@ -217,7 +204,7 @@ fn python_can_drives_the_car_to_5_mps_and_stops_it_on_a_can_interface() {
 fn a_network_that_is_not_there_is_refused_with_what_to_do() {
     let Some(place) = Place::apart("nothing") else { return };
     let story = Story::new("no_network");
-    let file = story.file("outside.toml", SCENARIO);
+    let file = story.file("outside.toml", canbus_outside(14.0));
     for (link, words) in [
         ("udp_multicast:239.1.2.3:5@skidpad9", "interface skidpad9"),
         ("udp_multicast:[ff15::1]:5", "the group cannot be joined"),

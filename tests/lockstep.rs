@@ -3,6 +3,7 @@
 mod common;
 #[path = "../examples/lockstep/pure_pursuit.rs"]
 mod pure_pursuit;
+use common::peers::Running;
 use common::{Story, report, repository, results, skidpad};
 use serde_json::Value;
 use skidpad_links::lockstep::{FrameReader, VERSION, write_frame};
@@ -11,7 +12,7 @@ use skidpad_msgs::apollo::control::{ControlCommand, PadMessage};
 use skidpad_msgs::lockstep::{
     Bye, Commands, FromSimulator, FromStack, Message, Ready, Step, Verdict, from_simulator, from_stack,
 };
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -33,51 +34,10 @@ progress_min_pct = 98.0
 stopped = true
 "#;
 
-/// A running simulator; killed if it is dropped before its end.
-struct Running {
-    child: Child,
-    stderr: BufReader<std::process::ChildStderr>,
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Running {
-    fn start(arguments: &[&str]) -> Running {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_skidpad"))
-            .args(arguments)
-            .current_dir(repository())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("skidpad starts");
-        let stderr = BufReader::new(child.stderr.take().unwrap());
-        Running { child, stderr }
-    }
-
-    /// Where it listens, as its clients write it.
-    fn address(&mut self) -> String {
-        let (mut line, mut seen) = (String::new(), String::new());
-        while self.stderr.read_line(&mut line).unwrap() > 0 {
-            if let Some(name) = line.trim().strip_prefix("link lockstep:") {
-                return name.to_string();
-            }
-            seen.push_str(&std::mem::take(&mut line));
-        }
-        panic!("no link was opened: {seen}");
-    }
-
-    /// Waits for its end; the exit status and what it has said since.
-    fn finish(mut self) -> (Option<i32>, String) {
-        let mut text = String::new();
-        self.stderr.read_to_string(&mut text).unwrap();
-        (end_of(&mut self.child), text)
-    }
+/// Where it listens, as its clients write it.
+fn address(run: &mut Running) -> String {
+    let link = run.link();
+    link.strip_prefix("lockstep:").expect("a link in lock-step").to_string()
 }
 
 fn end_of(child: &mut Child) -> Option<i32> {
@@ -98,7 +58,7 @@ type Client = JoinHandle<bool>;
 fn drive(story: &Story, scenario: &str, link: &str, client: impl FnOnce(&str) -> Client) {
     let out = story.path("out");
     let mut run = Running::start(&["run", scenario, "--link", link, "--external", "control", "--out", &out]);
-    let address = run.address();
+    let address = address(&mut run);
     let client = client(&address);
     let (code, text) = run.finish();
     assert_eq!(code, Some(0), "{text}\n{:#}", report(&out));
@@ -297,7 +257,7 @@ fn misbehave(name: &str, act: impl FnOnce(Stack)) -> (Option<i32>, Value) {
     let arguments =
         ["run", &scenario, "--link", link, "--external", "control", "--answer-within", "1", "--out", &out];
     let mut run = Running::start(&arguments);
-    let stack = Stack::join(&run.address());
+    let stack = Stack::join(&address(&mut run));
     act(stack);
     let (code, text) = run.finish();
     assert!(!text.contains("panicked"), "{text}");
@@ -381,7 +341,7 @@ fn ctrl_c_ends_the_wait_for_a_stack_and_leaves_no_socket_behind() {
     let (socket, link) = unix(&story);
     let mut run =
         Running::start(&["run", &scenario, "--link", &link, "--external", "control", "--wait", "100"]);
-    run.address();
+    address(&mut run);
     assert!(socket.exists());
     let killed = Command::new("kill").args(["-INT", &run.child.id().to_string()]).status().unwrap();
     assert!(killed.success());

@@ -40,6 +40,23 @@ pub fn lincoln_dbc() -> String {
     repository().join("vehicles/lincoln_mkz/bywire.dbc").to_str().unwrap().to_string()
 }
 
+/// A straight road, a car at rest, and a canbus from outside.
+pub fn canbus_outside(duration_s: f64) -> String {
+    format!(
+        r#"schema = 1
+name = "outside"
+vehicle = "lincoln_mkz"
+map = "proving_ground"
+duration_s = {duration_s:?}
+start = {{ on = "straight", station_m = 5.0 }}
+[stack]
+canbus = "external"
+[pass]
+stopped = true
+"#
+    )
+}
+
 /// Where programs run: here, or in a network namespace that is removed with this value.
 pub struct Place(Option<String>);
 

@@ -82,6 +82,18 @@ fn a_name_that_is_missing_is_reported_with_the_nearest() {
     assert_eq!(error, "message \"BrakeCommand\" (0x060) has no signal \"Pedl\"; did you mean \"Pedal\"?");
 }
 
+/// Each change of the file is refused with these words.
+#[track_caller]
+fn all_refused(cases: &[(&str, &str, &str)]) {
+    let wrong: Vec<String> = cases
+        .iter()
+        .map(|(from, to, expected)| (expected, refused(from, to)))
+        .filter(|(expected, error)| !error.contains(*expected))
+        .map(|(expected, error)| format!("expected {expected}\n     got {error}\n"))
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.concat());
+}
+
 /// The error of `SMALL` after replacing its one `from` by `to`.
 fn refused(from: &str, to: &str) -> String {
     assert_eq!(SMALL.matches(from).count(), 1, "{from:?} must occur once");
@@ -146,13 +158,7 @@ fn what_is_wrong_is_said_with_its_place() {
         ("VAL_ 96 Enable", "VAL_ 96 # Enable", "x.dbc:26:9: unexpected character '#'"),
         ("SIG_GROUP_ 96 Group 1 : Pedal Enable;", "SIG_GROUP_ 96", "expected ';', got the end of the file"),
     ];
-    let wrong: Vec<String> = cases
-        .iter()
-        .map(|(from, to, expected)| (expected, refused(from, to)))
-        .filter(|(expected, error)| !error.contains(*expected))
-        .map(|(expected, error)| format!("expected {expected}\n     got {error}\n"))
-        .collect();
-    assert!(wrong.is_empty(), "{}", wrong.concat());
+    all_refused(&cases);
 }
 
 #[test]
@@ -358,13 +364,7 @@ fn attributes_and_value_names_are_checked_where_they_stand() {
         ("23|12@0-", "23|65@0-", "x.dbc:10:18: expected the length of the signal in bits from 1 to 64"),
         ("23|12@0-", "23|0@0-", "x.dbc:10:18: expected the length of the signal in bits from 1 to 64"),
     ];
-    let wrong: Vec<String> = cases
-        .iter()
-        .map(|(from, to, expected)| (expected, refused(from, to)))
-        .filter(|(expected, error)| !error.contains(*expected))
-        .map(|(expected, error)| format!("expected {expected}\n     got {error}\n"))
-        .collect();
-    assert!(wrong.is_empty(), "{}", wrong.concat());
+    all_refused(&cases);
 }
 
 proptest! {
