@@ -97,6 +97,8 @@ def frame(identifier, data, extended=False, fd=False):
             + text("is_extended_id") + flag(extended) + text("is_fd") + flag(fd)
             + text("data") + b"\xC4" + bytes([len(data)]) + data)
 random.seed(4)
+# A by-wire command made of noise may well be a valid one, which the car obeys and drives off.
+strangers = [n for n in range(0x800) if not 0x60 <= n <= 0x6F]
 sys.stdin.readline()
 say(frame(0x7FF, b""))
 end = time.monotonic() + 2.0
@@ -104,7 +106,7 @@ half = frame(0x60, bytes(8))
 while time.monotonic() < end:
     for _ in range(20):
         say(os.urandom(random.randrange(200)))
-        say(frame(random.randrange(0x800), os.urandom(random.randrange(9))))
+        say(frame(random.choice(strangers), os.urandom(random.randrange(9))))
     say(half[:random.randrange(len(half))])
     say(b"\xDF\xFF\xFF\xFF\xFF" * 800)
     say(bytes(60000))
