@@ -1,9 +1,10 @@
 //! `skidpad check`: files, without running anything.
 
 use crate::output::print;
-use crate::run::{default_scenarios, outside};
+use crate::run::default_scenarios;
 use crate::status::{Failure, Status};
 use skidpad_engine::{RunOptions, Simulation};
+use skidpad_links::meet;
 use skidpad_scenario::{Library, LoadError, VehicleFiles, discover, read_map, read_ranges};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -153,11 +154,11 @@ fn check_scenarios(files: &[PathBuf], problems: &mut Problems) {
                     problems.line(error.to_string());
                 }
                 for wrong in [
-                    outside::links_of(scenario).err(),
-                    outside::receiver_links_of(scenario).err(),
-                    outside::topic_links_of(scenario).err(),
+                    meet::links_of(scenario).err(),
+                    meet::receiver_links_of(scenario).err(),
+                    meet::topic_links_of(scenario).err(),
                 ] {
-                    wrong.into_iter().for_each(|failure| problems.line(failure.message));
+                    wrong.into_iter().for_each(|failure| problems.line(failure.to_string()));
                 }
             }
         }

@@ -6,7 +6,7 @@ use crate::status::{Failure, Status};
 use progress::Progress;
 use skidpad_engine::SeatId;
 use skidpad_engine::{RunOptions, Simulation};
-use skidpad_links::{LinkName, ReceiverLinkName, RosLinkName, TopicLinkName};
+use skidpad_links::{LinkName, PaceArg, ReceiverLinkName, RosLinkName, TopicLinkName, Wanted, meet};
 use skidpad_report::{Outcome, TableStyle, junit_xml, report_json, table, timing_json};
 use skidpad_scenario::{Library, LoadedScenario, discover};
 use std::io::IsTerminal;
@@ -16,7 +16,7 @@ use std::time::Instant;
 use suite::Suite;
 
 mod glob;
-pub mod outside;
+mod outside;
 mod progress;
 mod suite;
 
@@ -76,18 +76,18 @@ pub struct Args {
     #[arg(long, value_name = "URI")]
     ros_master: Option<String>,
     /// Seats that are filled from outside, on links: planning, control, localization, canbus, gnss_driver
-    #[arg(long, value_name = "SEAT,...", value_delimiter = ',', value_parser = outside::seat)]
+    #[arg(long, value_name = "SEAT,...", value_delimiter = ',', value_parser = meet::seat)]
     external: Vec<SeatId>,
     /// How fast simulated time passes: real (as on the clock), max (as fast as the machine can), or a number (so many
     /// times as fast as the clock, for a stack whose clock runs so fast) [default: real if a peer can take part,
     /// else max]
     #[arg(long, value_name = "PACE")]
-    pace: Option<outside::PaceArg>,
+    pace: Option<PaceArg>,
     /// How long to wait until the stack of external seats has engaged the car, s
-    #[arg(long, value_name = "S", default_value_t = outside::WAIT_S, value_parser = clap::value_parser!(u32).range(0..=86400))]
+    #[arg(long, value_name = "S", default_value_t = meet::WAIT_S, value_parser = clap::value_parser!(u32).range(0..=86400))]
     wait: u32,
     /// How long a stack in lock-step may take for one answer, s of wall time
-    #[arg(long, value_name = "S", default_value_t = outside::ANSWER_WITHIN_S, value_parser = clap::value_parser!(u32).range(1..=86400))]
+    #[arg(long, value_name = "S", default_value_t = meet::ANSWER_WITHIN_S, value_parser = clap::value_parser!(u32).range(1..=86400))]
     answer_within: u32,
     /// No progress, and a table only of what did not pass
     #[arg(long)]
@@ -142,7 +142,7 @@ pub fn default_scenarios() -> Result<PathBuf, Failure> {
 pub fn run(args: &Args) -> Result<Status, Failure> {
     let mut scenarios = select(args)?;
     let stop = interrupt::watch()?;
-    let mut outside = outside::Wanted {
+    let mut outside = Wanted {
         can: args.can.clone(),
         gnss: args.gnss.clone(),
         topics: topic_links(args)?,
@@ -151,7 +151,7 @@ pub fn run(args: &Args) -> Result<Status, Failure> {
         wait_s: args.wait,
         answer_within_s: args.answer_within,
         stop: Some(stop),
-        ..outside::Wanted::default()
+        ..Wanted::default()
     };
     outside.check(&mut scenarios)?;
     let options = RunOptions { seed: args.seed, ..RunOptions::default() };

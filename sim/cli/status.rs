@@ -1,5 +1,6 @@
 //! How the program ends: the exit status, and the failures that lead to one.
 
+use skidpad_links::MeetError;
 use std::io;
 use std::process::ExitCode;
 
@@ -23,6 +24,16 @@ pub enum Status {
 impl From<Status> for ExitCode {
     fn from(status: Status) -> ExitCode {
         ExitCode::from(status as u8)
+    }
+}
+
+impl From<MeetError> for Failure {
+    fn from(error: MeetError) -> Failure {
+        let status = match &error {
+            MeetError::Wrong(_) => Status::Usage,
+            MeetError::Absent(_) => Status::External,
+        };
+        Failure::new(status, error.to_string())
     }
 }
 

@@ -5,6 +5,7 @@ use super::progress::Progress;
 use crate::output::OutFile;
 use crate::status::{Failure, Status};
 use skidpad_engine::{Outcome, RunOptions, TraceSample};
+use skidpad_links::{Met, Wanted};
 use skidpad_report::{Column, Event, ScenarioResult, TraceError, TraceWriter};
 use skidpad_scenario::LoadedScenario;
 use skidpad_score::Metrics;
@@ -24,7 +25,7 @@ pub struct Suite<'a> {
     pub scenarios: &'a [LoadedScenario],
     pub options: RunOptions,
     /// What each scenario meets outside.
-    pub outside: outside::Wanted,
+    pub outside: Wanted,
     /// Folder of the traces.
     pub out: Option<&'a Path>,
     /// Threads.
@@ -94,9 +95,9 @@ impl Suite<'_> {
                 result.truth_hash = outcome.truth_hash;
                 result.simulated_s = outcome.simulated_s;
                 result.explanations = outcome.explanations;
-                result.explanations.extend(met.iter().flat_map(outside::Met::sentences));
-                result.outside = met.as_ref().map(outside::Met::result);
-                result.invalid = met.as_ref().and_then(outside::Met::invalid);
+                result.explanations.extend(met.iter().flat_map(Met::sentences));
+                result.outside = met.as_ref().map(outside::numbers);
+                result.invalid = met.as_ref().and_then(Met::invalid);
                 result.error = outcome.lost;
                 match (&result.error, &result.invalid) {
                     (None, None) if passed => Status::Passed,
@@ -117,7 +118,7 @@ impl Suite<'_> {
         &self,
         scenario: &LoadedScenario,
         progress: &Progress,
-    ) -> Result<(Outcome, Option<outside::Met>), Failure> {
+    ) -> Result<(Outcome, Option<Met>), Failure> {
         let interrupted = || Failure::new(Status::Interrupted, "not run to its end: interrupted");
         if self.stop.load(Ordering::Relaxed) {
             return Err(interrupted());
@@ -138,7 +139,8 @@ impl Suite<'_> {
             }
         };
         let stop = || failed.get().is_some() || self.stop.load(Ordering::Relaxed);
-        let (ran, met) = self.outside.run(scenario, &self.options, on_sample, stop)?;
+        let (ran, met) =
+            self.outside.run(scenario, &self.options, on_sample, stop, |words| eprintln!("{words}"))?;
         if let Some(error) = failed.into_inner() {
             return Err(Failure::usage(error));
         }

@@ -57,6 +57,19 @@ pub struct Links {
     under_way: Vec<VecDeque<SimTime>>,
 }
 
+/// How a link is while the run goes on.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LinkState {
+    /// Its name: where a peer finds it.
+    pub name: String,
+    /// Whether it is in use.
+    pub health: Health,
+    /// Who is at the other end, as far as they have names.
+    pub peers: Vec<String>,
+    /// What was counted on it, by name.
+    pub counts: Vec<(&'static str, u64)>,
+}
+
 /// What came of links and pace.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LinksReport {
@@ -111,6 +124,40 @@ impl Links {
     /// The links that carry topics.
     pub fn topic_links(&self) -> impl Iterator<Item = &dyn TopicLink> {
         self.topics.iter().map(|link| &**link)
+    }
+
+    /// How each link is: those to the bus, to the receiver's port, and those that carry topics.
+    pub fn states(&self) -> Vec<LinkState> {
+        let can = self.can.iter().map(|link| {
+            let report = link.report();
+            let health = if link.is_log() && report.error.is_none() { Health::Well } else { link.health() };
+            LinkState {
+                name: report.name,
+                health,
+                peers: Vec::new(),
+                counts: report.counters.named().to_vec(),
+            }
+        });
+        let receiver = self.receiver.iter().map(|link| {
+            let report = link.report();
+            let health = match link.has_client() {
+                true => Health::Well,
+                false => Health::Waiting("a client".into()),
+            };
+            LinkState { counts: report.named().to_vec(), name: report.name, health, peers: Vec::new() }
+        });
+        let topics = self.topics.iter().map(|link| LinkState {
+            name: link.name().to_owned(),
+            health: link.health(),
+            peers: link.peers(),
+            counts: link.counts(),
+        });
+        can.chain(receiver).chain(topics).collect()
+    }
+
+    /// How well the pace was kept so far, if it is that of the clock.
+    pub fn pace(&self) -> Option<PaceReport> {
+        self.pacer.as_ref().map(Pacer::report)
     }
 
     /// Waits for the next tenth of a second of the wall clock, which is simulated time zero, and returns it, Unix s:

@@ -8,6 +8,7 @@
 //! - [`CanLink`] is one link, by its [`LinkName`].
 //! - [`ReceiverLink`] is a link to the receiver's port: TCP server, pseudo-terminal, file.
 //! - [`TopicLink`] is a link that carries the stack's topics; [`RosLink`] carries them over ROS 1.
+//! - [`Wanted`] says whom a run meets outside, [`Meeting`] is that of one run.
 //! - [`Pacer`] holds the ticks to the monotonic clock and says how well that went.
 //!
 //! # Time of a frame
@@ -20,6 +21,7 @@ mod group_port;
 mod hmi;
 mod hub;
 pub mod lockstep;
+pub mod meet;
 mod name;
 mod pace;
 mod plug;
@@ -35,7 +37,8 @@ mod topic_link;
 
 pub use can_link::{CanLink, GONE_AFTER, LinkError, MAX_PEERS, SILENT_AFTER};
 pub use hmi::{Hmi, HmiReport};
-pub use hub::{Links, LinksReport, MAX_LINKS, Pace};
+pub use hub::{LinkState, Links, LinksReport, MAX_LINKS, Pace};
+pub use meet::{MeetError, Meeting, Met, PaceArg, Wanted};
 pub use name::{DEFAULT_GROUP, DEFAULT_GROUP_PORT, DEFAULT_TCP, LinkName, NameError};
 pub use pace::{Clock, PaceReport, Pacer, SystemClock};
 pub use plug::{Plug, TopicLinkName, TopicLinkNameError, TopicRun};

@@ -468,6 +468,14 @@ impl TopicLink for Lockstep {
         }
     }
 
+    fn peers(&self) -> Vec<String> {
+        Some(self.report().stack).filter(|stack| !stack.is_empty()).into_iter().collect()
+    }
+
+    fn counts(&self) -> Vec<(&'static str, u64)> {
+        self.report().named().to_vec()
+    }
+
     fn tell(&mut self, outcome: &Outcome) {
         self.bye = Some(bye(outcome));
     }

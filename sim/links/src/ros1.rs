@@ -301,12 +301,17 @@ impl TopicLink for RosLink {
         Some(format!("{} publishes it, but no connection stands{problem}", known.join(", ")))
     }
 
-    fn finish(self: Box<Self>, _: Option<&str>) -> TopicLinkReport {
+    fn peers(&self) -> Vec<String> {
+        let peers: BTreeSet<String> = self.topics().into_iter().flat_map(|topic| topic.peers).collect();
+        peers.into_iter().collect()
+    }
+
+    fn counts(&self) -> Vec<(&'static str, u64)> {
         let report = self.node.report();
         let sum = |direction: Direction, count: fn(&TopicReport) -> u64| {
             report.topics.iter().filter(|topic| topic.direction == direction).map(count).sum::<u64>()
         };
-        let counts = vec![
+        vec![
             ("sent", sum(Direction::Out, |topic| topic.messages)),
             ("received", sum(Direction::In, |topic| topic.messages)),
             ("dropped_out", sum(Direction::Out, |topic| topic.dropped)),
@@ -319,7 +324,12 @@ impl TopicLink for RosLink {
             ("connects", sum(Direction::In, |topic| topic.connects)),
             ("disconnects", sum(Direction::In, |topic| topic.disconnects)),
             ("master_restarts", report.master_restarts),
-        ];
+        ]
+    }
+
+    fn finish(self: Box<Self>, _: Option<&str>) -> TopicLinkReport {
+        let report = self.node.report();
+        let counts = self.counts();
         let name = &self.name;
         let mut sentences = Vec::new();
         for (topic, nodes) in &self.two_at_once {

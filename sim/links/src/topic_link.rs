@@ -35,6 +35,16 @@ pub trait TopicLink: fmt::Debug + Send {
         None
     }
 
+    /// Who is at the other end at present, by name.
+    fn peers(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// What was counted so far, by name.
+    fn counts(&self) -> Vec<(&'static str, u64)> {
+        Vec::new()
+    }
+
     /// The run is over, and this came of it. Not called if it was interrupted.
     fn tell(&mut self, outcome: &Outcome) {
         let _ = outcome;
