@@ -19,6 +19,7 @@ mod socket;
 pub use frame::{FrameReader, FrameTooLong, MAX_FRAME_BYTES, write_frame};
 pub use name::{LockstepName, LockstepNameError};
 pub use session::{MAX_MESSAGES, MAX_STEP, ProtocolError, Said, Session, VERSION};
+pub use socket::LockstepSocket;
 
 use crate::LinkError;
 use crate::pace::Histogram;
@@ -28,7 +29,7 @@ use skidpad_kernel::{Periodic, SimTime};
 use skidpad_msgs::lockstep::{Bye, Hello, Message, Metric, Topic as TopicOffer, Vehicle, Verdict};
 use skidpad_msgs::{TOPICS, Topic};
 use skidpad_score::Metrics;
-use socket::{Listener, Stream};
+use socket::Stream;
 use std::io::{ErrorKind, Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -156,7 +157,7 @@ enum Guest {
 /// A lock-step link: a server for one stack.
 #[derive(Debug)]
 pub struct Lockstep {
-    listener: Listener,
+    socket: LockstepSocket,
     hello: Hello,
     seats: Seats,
     patience: Patience,
@@ -175,9 +176,7 @@ pub struct Lockstep {
 }
 
 impl Lockstep {
-    /// Listens: from here on a stack can connect.
-    ///
-    /// `stop` is looked at while the stack is waited for.
+    /// Listens for this run alone: from here on a stack can connect.
     ///
     /// # Errors
     /// If the address or the file is taken, or the system refuses.
@@ -187,9 +186,20 @@ impl Lockstep {
         patience: Patience,
         stop: Option<&'static AtomicBool>,
     ) -> Result<Self, LinkError> {
-        let (listener, name) = Listener::open(name)?;
-        Ok(Lockstep {
-            listener,
+        Ok(Lockstep::on(&LockstepSocket::open(name)?, invitation, patience, stop))
+    }
+
+    /// The run's link on a socket that outlives it; a stack that has connected meanwhile is met by this run.
+    ///
+    /// `stop` is looked at while the stack is waited for.
+    pub fn on(
+        socket: &LockstepSocket,
+        invitation: Invitation,
+        patience: Patience,
+        stop: Option<&'static AtomicBool>,
+    ) -> Self {
+        Lockstep {
+            socket: socket.clone(),
             seats: invitation.seats,
             hello: hello(invitation, patience.answer),
             patience,
@@ -201,8 +211,8 @@ impl Lockstep {
             answered_at: SimTime::ZERO,
             bye: None,
             answer_times: Histogram::default(),
-            report: LockstepReport { name, ..Default::default() },
-        })
+            report: LockstepReport { name: socket.name().to_owned(), ..Default::default() },
+        }
     }
 
     /// The link, with the address where a stack finds it.
@@ -228,7 +238,7 @@ impl Lockstep {
     /// Before the run: lets a stack join, as far as that goes without waiting. True once one has.
     pub fn look(&mut self) -> bool {
         if matches!(self.guest, Guest::Nobody)
-            && let Some(mut stream) = self.listener.accept()
+            && let Some(mut stream) = self.socket.accept()
         {
             let mut out = Vec::new();
             let session = Session::greet(self.hello.clone(), &mut out);
@@ -320,7 +330,7 @@ impl Lockstep {
 
     /// A stack that comes while another takes part is told so.
     fn turn_away(&mut self) {
-        while let Some(mut stream) = self.listener.accept() {
+        while let Some(mut stream) = self.socket.accept() {
             let mut out = Vec::new();
             let mut session = Session::greet(self.hello.clone(), &mut Vec::new());
             session.bye(no_verdict("another stack takes part already"), &mut out);

@@ -1,7 +1,7 @@
 //! Links that carry topics, by name.
 
 use crate::can_link::LinkError;
-use crate::lockstep::{Invitation, Lockstep, LockstepName, Patience};
+use crate::lockstep::{Invitation, Lockstep, LockstepName, LockstepSocket, Patience};
 use crate::ros1::{Ros, RosLinkName};
 use crate::topic_link::TopicLink;
 use skidpad_engine::Seats;
@@ -64,8 +64,8 @@ impl TopicLinkName {
 pub enum Plug {
     /// The ROS master, ours or another's.
     Ros1(Ros),
-    /// Nothing is shared.
-    Lockstep(LockstepName),
+    /// The socket, to which the stack connects again for each run.
+    Lockstep(LockstepSocket),
 }
 
 /// What a link is told of the run that opens it.
@@ -85,11 +85,11 @@ impl Plug {
     /// Opens what all runs share.
     ///
     /// # Errors
-    /// If a master is to be served and its port is taken.
+    /// If a master or a stack in lock-step is to be met, and the address or the file is taken.
     pub fn open(name: &TopicLinkName) -> Result<Plug, LinkError> {
         Ok(match name {
             TopicLinkName::Ros1(name) => Plug::Ros1(Ros::open(name)?),
-            TopicLinkName::Lockstep(name) => Plug::Lockstep(name.clone()),
+            TopicLinkName::Lockstep(name) => Plug::Lockstep(LockstepSocket::open(name)?),
         })
     }
 
@@ -100,7 +100,7 @@ impl Plug {
     pub fn link(&self, run: TopicRun) -> Result<Box<dyn TopicLink>, LinkError> {
         Ok(match self {
             Plug::Ros1(ros) => Box::new(ros.link(run.external, None)?),
-            Plug::Lockstep(name) => Box::new(Lockstep::open(name, run.invitation, run.patience, run.stop)?),
+            Plug::Lockstep(socket) => Box::new(Lockstep::on(socket, run.invitation, run.patience, run.stop)),
         })
     }
 }

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use skidpad_ros1::http::{self, Decoder, HttpError, Kind};
 use skidpad_ros1::tcpros::{self, Frames, Header, MAX_HEADER, MAX_MESSAGE};
 use skidpad_ros1::xmlrpc::{self, Answer, Call, Value};
+use skidpad_test_support::{Damage, damaged};
 use std::collections::BTreeMap;
 use std::fs;
 
@@ -259,6 +260,10 @@ fn as_xml(value: Value) -> Value {
     }
 }
 
+fn damages() -> impl Strategy<Value = Vec<Damage>> {
+    prop::collection::vec((any::<u8>(), any::<usize>(), any::<u32>()), 1..6)
+}
+
 // More cases by hand: PROPTEST_CASES=1000000 cargo test -p skidpad-ros1 --release --test codecs
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
@@ -345,5 +350,86 @@ proptest! {
         let header = Header::new(fields.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         let bytes = header.encode();
         prop_assert_eq!(Header::decode(&bytes[4..]).unwrap(), header);
+    }
+
+    #[test]
+    fn damaged_calls_and_answers_are_refused_or_mean_what_can_be_written_again(
+        values in prop::collection::vec(any_value(), 0..4),
+        is_fault in any::<bool>(),
+        damages in damages(),
+    ) {
+        let call = damaged(&xmlrpc::encode_call(&Call::new("a.method", values.clone())), &damages);
+        if let Ok(read) = xmlrpc::decode_call(&call) {
+            let again = xmlrpc::decode_call(&xmlrpc::encode_call(&read)).unwrap();
+            let expected: Vec<Value> = read.params.into_iter().map(as_xml).collect();
+            // As text, since there a number that is none is like another.
+            prop_assert_eq!(format!("{:?}", again.params), format!("{expected:?}"));
+        }
+        let answer = match is_fault {
+            true => Answer::Fault { code: 4, message: "no".into() },
+            false => Answer::Value(Value::Array(values)),
+        };
+        if let Ok(read) = xmlrpc::decode_answer(&damaged(&xmlrpc::encode_answer(&answer), &damages)) {
+            xmlrpc::decode_answer(&xmlrpc::encode_answer(&read)).unwrap();
+        }
+    }
+
+    #[test]
+    fn damaged_http_is_refused_or_read_within_its_bounds(
+        bodies in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..200), 1..4),
+        damages in damages(),
+        step in 1usize..300,
+    ) {
+        let valid: Vec<u8> =
+            bodies.iter().flat_map(|body| http::request("POST", "h:1", "/RPC2", "text/xml", body)).collect();
+        let bytes = damaged(&valid, &damages);
+        for kind in [Kind::Request, Kind::Response] {
+            let (mut decoder, mut taken) = (Decoder::new(kind), 0);
+            'pieces: for piece in bytes.chunks(step) {
+                decoder.push(piece);
+                loop {
+                    match decoder.message() {
+                        Ok(Some(message)) => taken += message.body.len(),
+                        Ok(None) => break,
+                        Err(_) => break 'pieces,
+                    }
+                }
+            }
+            prop_assert!(taken <= bytes.len(), "it makes bytes up");
+            let _ = decoder.finish();
+        }
+    }
+
+    #[test]
+    fn damaged_connections_are_refused_or_read_within_their_bounds(
+        fields in prop::collection::btree_map("[a-z_]{1,12}", "[^\0]{0,40}", 0..6),
+        bodies in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..200), 0..5),
+        damages in damages(),
+        step in 1usize..300,
+    ) {
+        let header = Header::new(fields.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        let messages = bodies.iter().flat_map(|body| tcpros::frame(&tcpros::protobuf_body(body)));
+        let bytes = damaged(&header.encode().into_iter().chain(messages).collect::<Vec<u8>>(), &damages);
+        let (mut frames, mut taken, mut is_open) = (Frames::default(), 0, true);
+        for piece in bytes.chunks(step) {
+            frames.push(piece);
+            while is_open {
+                let (what, most) = if taken == 0 { ("header", 300) } else { ("message", MAX_MESSAGE) };
+                match frames.next(what, most) {
+                    Ok(Some(body)) => {
+                        if taken == 0 && let Ok(read) = Header::decode(body) {
+                            prop_assert_eq!(Header::decode(&read.encode()[4..]).unwrap(), read);
+                        }
+                        if let Some(protobuf) = tcpros::protobuf(body) {
+                            prop_assert_eq!(protobuf.len() + 4, body.len());
+                        }
+                        taken += 4 + body.len();
+                    }
+                    Ok(None) => break,
+                    Err(_) => is_open = false,
+                }
+            }
+        }
+        prop_assert!(taken <= bytes.len(), "it makes bytes up");
     }
 }

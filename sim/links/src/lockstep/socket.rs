@@ -1,9 +1,13 @@
 //! Where a stack finds the simulator: a Unix or TCP socket that listens, and the stream to one stack.
 
+use super::frame::write_frame;
 use super::name::LockstepName;
+use super::no_verdict;
 use crate::LinkError;
+use skidpad_msgs::lockstep::{FromSimulator, from_simulator};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 #[cfg(unix)]
 use std::{
@@ -13,9 +17,53 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// A socket on which stacks are met, one after the other or by several runs one after the other. It is closed with its
+/// last copy; stacks that have connected then and were met by no run are told so.
+#[derive(Clone, Debug)]
+pub struct LockstepSocket(Arc<Open>);
+
+#[derive(Debug)]
+struct Open {
+    listener: Listener,
+    name: String,
+}
+
+impl LockstepSocket {
+    /// Listens: from here on a stack can connect.
+    ///
+    /// # Errors
+    /// If the address or the file is taken, or the system refuses.
+    pub fn open(name: &LockstepName) -> Result<Self, LinkError> {
+        let (listener, name) = Listener::open(name)?;
+        Ok(LockstepSocket(Arc::new(Open { listener, name })))
+    }
+
+    /// The link, with the address where a stack finds it.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    pub(super) fn accept(&self) -> Option<Stream> {
+        self.0.listener.accept()
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        while let Some(mut stream) = self.listener.accept() {
+            let bye = from_simulator::Content::Bye(no_verdict("there are no more runs"));
+            let mut out = Vec::new();
+            write_frame(&FromSimulator { content: Some(bye) }, &mut out);
+            // It may have gone.
+            let _ = stream.write(&out);
+            stream.end();
+        }
+    }
+}
+
 /// A socket that listens. Of a Unix socket the file is removed when this is dropped.
 #[derive(Debug)]
-pub(super) enum Listener {
+enum Listener {
     Tcp(TcpListener),
     #[cfg(unix)]
     Unix {
@@ -34,7 +82,7 @@ pub(super) enum Stream {
 
 impl Listener {
     /// Listens, without ever blocking; and the name under which it is found.
-    pub(super) fn open(name: &LockstepName) -> Result<(Listener, String), LinkError> {
+    fn open(name: &LockstepName) -> Result<(Listener, String), LinkError> {
         let fail = |message: String| LinkError { name: name.to_string(), message };
         match name {
             LockstepName::Tcp(address) => {
@@ -65,7 +113,7 @@ impl Listener {
     }
 
     /// A stack that has come, if one has. The stream does not block.
-    pub(super) fn accept(&self) -> Option<Stream> {
+    fn accept(&self) -> Option<Stream> {
         // Any error is that nobody is there, or no longer.
         let stream = match self {
             Listener::Tcp(listener) => Stream::Tcp(listener.accept().ok()?.0),
@@ -166,7 +214,7 @@ fn bind(path: &Path) -> Result<UnixListener, String> {
 /// The file of a Unix socket that is ours.
 #[cfg(unix)]
 #[derive(Debug)]
-pub(super) struct SocketFile {
+struct SocketFile {
     path: PathBuf,
     /// Device and inode: another simulator may have put its own there since.
     id: (u64, u64),
