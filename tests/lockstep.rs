@@ -12,10 +12,11 @@ use skidpad_msgs::apollo::control::{ControlCommand, PadMessage};
 use skidpad_msgs::lockstep::{
     Bye, Commands, FromSimulator, FromStack, Message, Ready, Step, Verdict, from_simulator, from_stack,
 };
-use std::io::{Read, Write};
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -57,12 +58,23 @@ type Client = JoinHandle<bool>;
 /// Runs a scenario with one of the clients, to a pass.
 fn drive(story: &Story, scenario: &str, link: &str, client: impl FnOnce(&str) -> Client) {
     let out = story.path("out");
-    let mut run = Running::start(&["run", scenario, "--link", link, "--external", "control", "--out", &out]);
+    drive_seats(scenario, link, "control", &out, client);
+}
+
+/// The same with these seats; the results go to `out`.
+fn drive_seats(scenario: &str, link: &str, seats: &str, out: &str, client: impl FnOnce(&str) -> Client) {
+    let mut run = Running::start(&["run", scenario, "--link", link, "--external", seats, "--out", out]);
     let address = address(&mut run);
     let client = client(&address);
     let (code, text) = run.finish();
-    assert_eq!(code, Some(0), "{text}\n{:#}", report(&out));
+    assert_eq!(code, Some(0), "{text}\n{:#}", report(out));
     assert!(client.join().unwrap(), "the client hears of the verdict");
+}
+
+/// Every message of the stack as a file, for Python.
+fn messages(story: &Story) -> String {
+    let schema = Command::new(env!("CARGO_BIN_EXE_skidpad")).args(["schema", "messages"]).output().unwrap();
+    story.file("messages.binpb", schema.stdout)
 }
 
 fn unix(story: &Story) -> (PathBuf, String) {
@@ -107,13 +119,55 @@ fn the_python_client_passes_the_handling_loop_at_20_kmh_and_is_short() {
         return;
     }
     let story = Story::new("lockstep_python");
-    let schema = Command::new(env!("CARGO_BIN_EXE_skidpad")).args(["schema", "messages"]).output().unwrap();
-    let messages = story.file("messages.binpb", schema.stdout);
-    let (socket, link) = unix(&story);
+    let (messages, (socket, link)) = (messages(&story), unix(&story));
     drive(&story, HANDLING_LOOP, &link, |address| {
         process("python3", &[file.to_str().unwrap(), address, &messages])
     });
     assert!(!socket.exists(), "the file of the socket is left behind");
+}
+
+/// Four short drives, one of them through a curve, as a folder of scenarios.
+fn folder_of_scenarios(story: &Story) -> String {
+    for (file, name) in [("a", "straight a"), ("c", "straight c"), ("d", "straight d")] {
+        story.file(
+            &format!("drives/{file}.toml"),
+            STRAIGHT.replace("\"straight\"\nvehicle", &format!("\"{name}\"\nvehicle")),
+        );
+    }
+    let slalom = STRAIGHT
+        .replace("\"straight\"\nvehicle", "\"slalom b\"\nvehicle")
+        .replace("on = \"straight\"", "on = \"slalom\"")
+        .replace("path = \"straight\"", "path = \"slalom\"");
+    story.file("drives/b.toml", slalom);
+    story.path("drives")
+}
+
+#[test]
+fn a_python_stack_of_control_and_localization_drives_a_folder_of_scenarios_the_same_however_slow_it_is() {
+    if !is_there("python3", &["-c", "import google.protobuf"]) {
+        return;
+    }
+    let client = repository().join("examples/lockstep/stack.py");
+    let runs = [("lockstep_stack_fast", "0"), ("lockstep_stack_slow", "1.5")].map(|(name, pause_ms)| {
+        let story = Story::new(name);
+        let (scenarios, messages, (socket, link)) =
+            (folder_of_scenarios(&story), messages(&story), unix(&story));
+        drive_seats(&scenarios, &link, "control,localization", &story.path("out"), |address| {
+            process("python3", &[client.to_str().unwrap(), address, &messages, pause_ms])
+        });
+        assert!(!socket.exists(), "the file of the socket is left behind");
+        let results = results(&story.path("out")).into_iter();
+        let without_folder = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().replace(&story.path(""), "");
+        results.map(|(name, bytes)| (name, without_folder(bytes))).collect::<Vec<_>>()
+    });
+    assert_eq!(runs[0].iter().filter(|(name, _)| name.ends_with("trace.csv")).count(), 4);
+    for ((name, fast), (_, slow)) in runs[0].iter().zip(&runs[1]) {
+        assert!(fast == slow, "{name} differs");
+    }
+    let report: Value =
+        serde_json::from_str(&runs[0].iter().find(|(name, _)| name == "/report.json").unwrap().1).unwrap();
+    let hash = |at: usize| &report["scenarios"][at]["truth_hash"];
+    assert!(hash(0) == hash(2) && hash(0) != hash(1), "the same drive twice, and another between them");
 }
 
 #[test]
@@ -314,6 +368,234 @@ fn commands_that_are_no_numbers_are_an_event_and_do_no_harm_to_the_simulator() {
     });
     assert_eq!(code, Some(1), "the car was braked all the time, and went nowhere: {result:#}");
     assert!(result["events"].to_string().contains("command_not_finite"), "{result:#}");
+}
+
+/// Stands in auto under a brake for five seconds, which is a pass.
+const STANDING: &str = r#"schema = 1
+name = "standing"
+vehicle = "lincoln_mkz"
+map = "proving_ground"
+duration_s = 5.0
+start = { on = "straight", station_m = 5.0 }
+reference = { path = "straight", speed_mps = [[5.0, 0.0], [15.0, 4.0], [25.0, 4.0], [35.0, 0.0]] }
+[pass]
+stopped = true
+"#;
+
+/// A process of Python that brakes, see `tests/peers/lockstep.py`; killed when it is dropped.
+struct Brakes {
+    child: Child,
+    lines: std::io::Lines<BufReader<ChildStdout>>,
+}
+
+impl Drop for Brakes {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Brakes {
+    fn start(address: &str, deed: &[&str]) -> Brakes {
+        let script = repository().join("tests/peers/lockstep.py");
+        let mut command = Command::new("python3");
+        command.arg(script).arg(address).args(deed).stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Brakes { child, lines }
+    }
+
+    /// What it says next.
+    #[track_caller]
+    fn expect(&mut self, words: &str) {
+        let line = self.lines.next().expect("it says something").unwrap();
+        assert!(line.contains(words), "{words}: {line}");
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([name, &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+}
+
+/// Runs with stacks that are processes, over a Unix socket, whose file must be gone in the end.
+struct Stand {
+    story: Story,
+    run: Running,
+    address: String,
+    socket: PathBuf,
+}
+
+impl Stand {
+    fn new(name: &str, scenarios: &[&str], more: &[&str]) -> Stand {
+        let story = Story::new(name);
+        for name in scenarios {
+            story.file(&format!("drives/{name}.toml"), STANDING.replace("standing", name));
+        }
+        let (socket, link) = unix(&story);
+        let (drives, out) = (story.path("drives"), story.path("out"));
+        let fixed = ["run", &drives, "--link", &link, "--external", "control", "--out", &out];
+        let mut run = Running::start(&[&fixed[..], more].concat());
+        let address = address(&mut run);
+        Stand { story, run, address, socket }
+    }
+
+    fn stack(&self, deed: &[&str]) -> Brakes {
+        Brakes::start(&self.address, deed)
+    }
+
+    /// Exit status, results of the scenarios, and all files of them.
+    #[track_caller]
+    fn finish(self, code: i32) -> (Vec<Value>, BTreeMap<String, Vec<u8>>) {
+        let (ended, text) = self.run.finish();
+        let out = self.story.path("out");
+        assert_eq!(ended, Some(code), "{text}\n{:#}", report(&out));
+        assert!(!text.contains("panicked"), "{text}");
+        assert!(!self.socket.exists(), "the file of the socket is left behind");
+        let scenarios = report(&out)["scenarios"].as_array().unwrap().clone();
+        let mut files = results(&out);
+        files.retain(|name, _| name.ends_with(".csv"));
+        (scenarios, files)
+    }
+}
+
+#[track_caller]
+fn assert_is_lost(result: &Value, words: &str) {
+    let error = result["error"].as_str().unwrap_or_default();
+    assert!(error.contains("lost the stack \"brakes\" in step 300: ") && error.contains(words), "{result:#}");
+    let events = result["events"].as_array().unwrap();
+    let lost = events.iter().find(|event| event["name"] == "stack_lost").expect("the report names the event");
+    assert!(lost["detail"].as_str().unwrap().contains(words), "{lost}");
+    assert!(events.iter().any(|event| event["name"] == "engaged"), "it had driven: {result:#}");
+}
+
+fn has_python() -> bool {
+    is_there("python3", &["-c", "import socket"])
+}
+
+#[test]
+fn a_process_that_is_killed_in_mid_run_is_lost_and_the_next_one_drives_the_next_scenario() {
+    if !has_python() {
+        return;
+    }
+    let stand = Stand::new("lockstep_kill", &["one", "two"], &[]);
+    let mut killed = stand.stack(&["300", "wait"]);
+    killed.expect("step 300");
+    killed.signal("-9");
+    let mut next = stand.stack(&[]);
+    next.expect("bye 1");
+    let (results, _) = stand.finish(3);
+    assert_is_lost(&results[0], "it closed the connection");
+    assert_eq!(results[1]["verdict"], "pass", "{:#}", results[1]);
+}
+
+#[test]
+fn a_process_that_is_stopped_for_a_second_changes_not_a_byte() {
+    if !has_python() {
+        return;
+    }
+    let undisturbed = Stand::new("lockstep_undisturbed", &["one"], &[]);
+    let mut stack = undisturbed.stack(&[]);
+    let (results, files) = undisturbed.finish(0);
+    stack.expect("bye 1");
+    let stand = Stand::new("lockstep_stop_cont", &["one"], &[]);
+    let mut stack = stand.stack(&["300", "stop"]);
+    stack.expect("step 300");
+    std::thread::sleep(Duration::from_secs(1));
+    stack.signal("-CONT");
+    let (after_stop, files_after_stop) = stand.finish(0);
+    stack.expect("bye 1");
+    let what = |results: &[Value]| ["truth_hash", "metrics", "events"].map(|key| results[0][key].to_string());
+    assert_eq!(what(&results), what(&after_stop));
+    assert!(files == files_after_stop && !files.is_empty());
+}
+
+#[test]
+fn a_process_that_is_stopped_for_longer_than_was_said_is_lost() {
+    if !has_python() {
+        return;
+    }
+    let stand = Stand::new("lockstep_stop", &["one"], &["--answer-within", "1"]);
+    let mut stack = stand.stack(&["300", "stop"]);
+    stack.expect("step 300");
+    let (results, _) = stand.finish(3);
+    assert_is_lost(&results[0], "it did not answer within 1 s");
+}
+
+#[test]
+fn half_a_frame_and_then_silence_or_the_end_is_lost() {
+    if !has_python() {
+        return;
+    }
+    let silent = Stand::new("lockstep_half_silent", &["one"], &["--answer-within", "1"]);
+    let mut stack = silent.stack(&["300", "half"]);
+    stack.expect("step 300");
+    let (results, _) = silent.finish(3);
+    assert_is_lost(&results[0], "it did not answer within 1 s");
+    drop(stack);
+    let killed = Stand::new("lockstep_half_killed", &["one"], &[]);
+    let mut stack = killed.stack(&["300", "half"]);
+    stack.expect("step 300");
+    // The half must have come before the end does.
+    std::thread::sleep(Duration::from_millis(100));
+    stack.signal("-9");
+    assert_is_lost(&killed.finish(3).0[0], "it closed the connection in the middle of a frame");
+}
+
+#[test]
+fn of_two_processes_the_first_drives_and_the_second_is_told_so() {
+    if !has_python() {
+        return;
+    }
+    let stand = Stand::new("lockstep_two", &["one"], &[]);
+    // The first is stopped in mid-run until the second has come.
+    let mut first = stand.stack(&["300", "stop"]);
+    first.expect("step 300");
+    let mut second = stand.stack(&[]);
+    std::thread::sleep(Duration::from_millis(500));
+    first.signal("-CONT");
+    second.expect("bye 0 another stack takes part already");
+    first.expect("bye 1");
+    let (results, _) = stand.finish(0);
+    let said = results[0]["explanations"].to_string();
+    assert!(said.contains("turned 1 away, since one stack took part already"), "{said}");
+}
+
+#[test]
+fn a_process_that_dies_before_it_is_ready_is_refused_and_another_may_come() {
+    if !has_python() {
+        return;
+    }
+    let stand = Stand::new("lockstep_mute", &["one"], &[]);
+    let mut mute = stand.stack(&["1", "mute"]);
+    mute.expect("mute");
+    mute.signal("-9");
+    let mut stack = stand.stack(&[]);
+    stack.expect("bye 1");
+    let (results, _) = stand.finish(0);
+    let said = results[0]["explanations"].to_string();
+    assert!(said.contains("a stack was refused before the run: it closed the connection"), "{said}");
+}
+
+#[test]
+fn seats_that_cannot_be_outside_in_lock_step_are_refused_with_the_way_out() {
+    let story = Story::new("lockstep_seats");
+    let scenario = story.file("straight.toml", STRAIGHT);
+    let link = ["--link", "lockstep:tcp:127.0.0.1:0"];
+    let refused = |more: &[&str], words: &[&str]| {
+        skidpad(&[&["run", &scenario][..], &link, more].concat()).expect_refusal("straight.toml", words);
+    };
+    let way_out = ["lives on the clock", "leave it inside", "--link ros1"];
+    refused(
+        &["--external", "control,canbus", "--can", "slcan"],
+        &[&["the canbus cannot be outside"], &way_out[..]].concat(),
+    );
+    refused(&["--external", "canbus"], &["the canbus cannot be outside", "a CAN link"]);
+    refused(&["--external", "gnss_driver"], &["the gnss_driver cannot be outside", "the receiver's port"]);
+    refused(
+        &["--external", "control", "--link", "lockstep:tcp:127.0.0.1:0"],
+        &["expected one link that carries topics where one is in lock-step, got 2"],
+    );
 }
 
 #[test]

@@ -89,7 +89,8 @@ struct FarStack {
 
 impl FarStack {
     fn new(scenario: &LoadedScenario, seats: Seats) -> FarStack {
-        let control = || Control::new(scenario.control.as_ref().clone(), scenario.calibration.as_ref().clone());
+        let control =
+            || Control::new(scenario.control.as_ref().clone(), scenario.calibration.as_ref().clone());
         let planning = || Planning::new(recording(scenario), PlanningConf::default()).unwrap();
         FarStack {
             control: seats.contains(SeatId::Control).then(control),
@@ -235,8 +236,10 @@ fn assert_same(one: &Drive, other: &Drive) {
 fn a_stack_in_lock_step_drives_from_any_seats_and_bit_by_bit_the_same_however_slow_it_is() {
     let scenario = scenario();
     for names in ["localization", "planning", "control, localization", "planning, control, localization"] {
-        let seats: Seats =
-            SeatId::ALL.into_iter().filter(|seat| names.split(", ").any(|name| name == seat.name())).collect();
+        let seats: Seats = SeatId::ALL
+            .into_iter()
+            .filter(|seat| names.split(", ").any(|name| name == seat.name()))
+            .collect();
         assert_eq!(seats.to_string(), names);
         let (fast, bye) = in_lock_step(&scenario, seats, |_| Duration::ZERO);
         let lateral_m = fast.outcome.metrics.lateral_error_rms_m;
