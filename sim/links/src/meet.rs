@@ -98,7 +98,7 @@ pub struct Wanted {
     /// Set by who wants the run to stop, even while it waits for a stack in lock-step.
     pub stop: Option<&'static AtomicBool>,
     /// What all runs share of the topic links; open after [`Wanted::open_plugs`].
-    pub plugs: Vec<Plug>,
+    pub plugs: Vec<(TopicLinkName, Plug)>,
 }
 
 impl Default for Wanted {
@@ -170,13 +170,17 @@ impl Wanted {
             )))
         };
         let external = external_of(scenario);
+        let topics = self.topic_names(scenario)?;
+        if let Some(lockstep) = topics.iter().find(|name| !name.is_on_the_clock()) {
+            check_lockstep(topics.len(), external)
+                .map_err(|why| MeetError::Wrong(format!("{}: {lockstep}: {why}", scenario.file.display())))?;
+        }
         if external.contains(SeatId::Canbus) && !self.names(scenario)?.iter().any(carries_peers) {
             return refuse("canbus", "no CAN link would bring its frames", "--can", "can");
         }
         if external.contains(SeatId::GnssDriver) && self.receiver_names(scenario)?.is_empty() {
             return refuse("gnss_driver", "no link would bring it the receiver's logs", "--gnss", "gnss");
         }
-        let topics = self.topic_names(scenario)?;
         match external.iter().find(|seat| *seat != SeatId::Canbus) {
             Some(seat) if topics.is_empty() => {
                 refuse(seat.name(), "no link would carry its topics", "--link", "topics")
@@ -196,9 +200,9 @@ impl Wanted {
             let wanted = self.topic_names(scenario)?;
             names.extend(wanted.into_iter().filter(|name| !names.contains(name)).collect::<Vec<_>>());
         }
-        self.topics = names;
-        self.plugs = self.topics.iter().map(Plug::open).collect::<Result<_, _>>()?;
-        Ok(!self.topics.is_empty())
+        let open = |name: TopicLinkName| Plug::open(&name).map(|plug| (name, plug));
+        self.plugs = names.into_iter().map(open).collect::<Result<_, _>>()?;
+        Ok(!self.plugs.is_empty())
     }
 
     fn names(&self, scenario: &LoadedScenario) -> Result<Vec<LinkName>, MeetError> {
@@ -243,7 +247,7 @@ impl Wanted {
         let external = external_of(scenario);
         let mut links = Links::open(&names, pace)?;
         links.serve_receiver(&receiver)?;
-        for (name, plug) in self.topics.iter().zip(&self.plugs) {
+        for (name, plug) in &self.plugs {
             if topics.contains(name) {
                 links.attach(plug.link(self.topic_run(scenario))?);
             }
@@ -318,6 +322,25 @@ impl Wanted {
         let met = meeting.finish(ran.as_ref().ok().and_then(Option::as_ref));
         ran.map(|outcome| (outcome, Some(met)))
     }
+}
+
+/// In lock-step time waits for one stack: nobody else can fill a seat, and no seat whose other side lives on the clock.
+fn check_lockstep(links: usize, external: Seats) -> Result<(), String> {
+    if links > 1 {
+        return Err(format!(
+            "expected one link that carries topics where one is in lock-step, got {links}: time waits for one stack, \
+             which fills all external seats"
+        ));
+    }
+    for (seat, other) in [(SeatId::Canbus, "a CAN link"), (SeatId::GnssDriver, "the receiver's port")] {
+        if external.contains(seat) {
+            return Err(format!(
+                "the {seat} cannot be outside in lock-step, since its other side, {other}, lives on the clock: leave it \
+                 inside, or carry the topics on the clock with --link ros1"
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// A run that meets someone outside: its links, and how far it has come with its stack.
