@@ -4,8 +4,20 @@ mod common;
 use common::{repository, skidpad};
 use std::process::{Command, Stdio};
 
-const SUBCOMMANDS: [&str; 11] =
-    ["run", "check", "list", "schema", "openloop", "calibrate", "validate", "bench", "gnss", "can", "topics"];
+const SUBCOMMANDS: [&str; 12] = [
+    "run",
+    "check",
+    "list",
+    "schema",
+    "reference",
+    "openloop",
+    "calibrate",
+    "validate",
+    "bench",
+    "gnss",
+    "can",
+    "topics",
+];
 
 #[test]
 fn every_subcommand_has_a_manual_page() {

@@ -176,6 +176,38 @@ fn the_real_drive_is_followed_within_its_limits() {
 }
 
 #[test]
+fn a_scenarios_reference_written_as_a_recording_is_the_same_drive() {
+    let story = Story::new("written_reference");
+    let circle = story.file("circle.toml", scenario("circle", 20.0, ""));
+    let file = story.path("circle drive.csv");
+    skidpad(&["reference", &circle, "--out", &file]).expect(0);
+    let printed = skidpad(&["reference", &circle]).expect(0).stdout;
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), printed);
+    // Followed as a recording, in another world (its own plane, its own origin), it is the same drive.
+    let [inside, recorded] =
+        [("inside", vec![circle.as_str()]), ("recorded", vec!["--reference", &file, "--utm-zone", "11"])]
+            .map(|(name, what)| {
+                let out = story.path(name);
+                let run = skidpad(&[&["run", "--out", out.as_str()], what.as_slice()].concat());
+                assert!(run.code != Some(2), "{}", run.stderr);
+                let scenario = std::fs::read_dir(&out)
+                    .unwrap()
+                    .flatten()
+                    .map(|e| e.path())
+                    .find(|p| p.is_dir())
+                    .unwrap();
+                Table::read(scenario.join("trace.csv").to_str().unwrap())
+            });
+    for (column, within) in [("speed_mps", 0.1), ("lateral_error_m", 0.03), ("steering_wheel_deg", 8.0)] {
+        let (a, b) = (inside.numbers(column), recorded.numbers(column));
+        let worst = a.iter().zip(&b).skip(100).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        assert!(worst < within, "{column} differs by {worst}");
+    }
+    let manual = story.file("manual.toml", scenario("manual", 2.0, "").split("[reference]").next().unwrap());
+    skidpad(&["reference", &manual]).expect_refusal("has no [reference]", &[]);
+}
+
+#[test]
 fn results_that_cannot_be_written_are_an_error() {
     let story = Story::new("no_results");
     let file = story.file("circle.toml", scenario("circle", 2.0, ""));

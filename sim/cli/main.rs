@@ -10,6 +10,7 @@ mod interrupt;
 mod list;
 mod openloop;
 mod output;
+mod reference;
 mod run;
 mod schema;
 mod status;
@@ -58,6 +59,7 @@ enum Command {
     Check(check::Args),
     List(list::Args),
     Schema(schema::Args),
+    Reference(reference::Args),
     Openloop(openloop::Args),
     Calibrate(calibrate::Args),
     Validate(validate::Args),
@@ -88,6 +90,7 @@ fn run(command: &Command) -> Result<Status, Failure> {
         Command::Check(args) => check::run(args),
         Command::List(args) => list::run(args),
         Command::Schema(args) => schema::run(args),
+        Command::Reference(args) => reference::run(args),
         Command::Openloop(args) => openloop::run(args),
         Command::Calibrate(args) => calibrate::run(args),
         Command::Validate(args) => validate::run(args),

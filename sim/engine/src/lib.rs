@@ -46,6 +46,7 @@ mod watch;
 pub use message::{MessageError, TopicMessage};
 pub use observer::RunEvent;
 pub use outside::{Outside, Sender};
+pub use replay::recording_of;
 pub use seats::{SeatId, Seats};
 pub use simulation::{EPOCH_UNIX_S, Outcome, RunOptions, SetupError, Simulation, Stage, TICK, Waiting};
 pub use trace::TraceSample;

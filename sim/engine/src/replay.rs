@@ -2,7 +2,9 @@
 //! the reference in an RTK recorder's rows. Its headings are those on the grid, as a planner has them that
 //! works on a map; a recorder would write the receiver's, which count from true north.
 
+use crate::SetupError;
 use skidpad_geo::{MapFrame, wrap_angle};
+use skidpad_scenario::LoadedScenario;
 use skidpad_score::{Reference, SpeedProfile};
 use skidpad_stack::planning::{Recording, Row};
 
@@ -18,11 +20,27 @@ const LONGEST_S: f64 = 3600.0;
 /// Below this speed a reference has come to its stop, m/s.
 const STOPPED_MPS: f64 = 1e-6;
 
+/// The drive that planning replays in `scenario`: its recording, or a perfect drive along its path at 100 Hz, on the
+/// UTM grid; `None` for a scenario without a reference. Written out, it is what a planner of RTK recordings outside needs.
+///
+/// # Errors
+/// A path that would take more than an hour, or is too short to be a recording.
+pub fn recording_of(scenario: &LoadedScenario) -> Result<Option<Recording>, SetupError> {
+    if let Some(recording) = &scenario.recording {
+        return Ok(Some(recording.as_ref().clone()));
+    }
+    let sampled = scenario.reference.as_ref().map(|reference| sample(reference, &scenario.frame)).transpose();
+    sampled.map_err(|problem| SetupError {
+        file: scenario.file.display().to_string(),
+        message: format!("[reference]: {problem}"),
+    })
+}
+
 /// Samples `reference` at 100 Hz on the grid of `frame`; headings are those on the grid.
 ///
 /// # Errors
 /// A drive of more than an hour, or one too short to be a recording.
-pub(crate) fn recording_of(reference: &Reference, frame: &MapFrame) -> Result<Recording, String> {
+fn sample(reference: &Reference, frame: &MapFrame) -> Result<Recording, String> {
     let profile = reference.profile();
     let (start_m, end_m) = (reference.start_station_m(), reference.end_station_m());
     let stops = profile.speed_mps(end_m) < STOPPED_MPS;

@@ -160,13 +160,7 @@ impl Simulation {
         let spec = &scenario.scenario;
         let seed = options.seed.unwrap_or(spec.seed);
 
-        let recording = match (&scenario.recording, &scenario.reference) {
-            (Some(recording), _) => Some(recording.as_ref().clone()),
-            (None, Some(reference)) => Some(
-                recording_of(reference, &scenario.frame).map_err(|e| fail(format!("[reference]: {e}")))?,
-            ),
-            (None, None) => None,
-        };
+        let recording = recording_of(scenario)?;
         let explanation =
             recording.as_ref().zip(scenario.reference.as_ref()).and_then(|(recording, reference)| {
                 explain::heading_turn(recording, reference, &scenario.frame, &scenario.control)

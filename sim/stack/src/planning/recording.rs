@@ -54,6 +54,25 @@ pub struct RecordingError {
     pub problem: String,
 }
 
+/// Written as the recorder's file, in its order of columns, with every digit that is needed to read back the same
+/// values; heights that were not given are not written. As in the recorder's file a blank follows each comma of a row:
+/// Apollo 1.0's planning splits rows at blanks alone.
+impl fmt::Display for Recording {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let columns: Vec<&Column> =
+            COLUMNS.iter().filter(|column| self.has_height || column.name != HEIGHT).collect();
+        for (index, column) in columns.iter().enumerate() {
+            write!(f, "{}{}", if index == 0 { "" } else { "," }, column.name)?;
+        }
+        for row in &self.rows {
+            for (index, column) in columns.iter().enumerate() {
+                write!(f, "{}{}", if index == 0 { "\n" } else { ", " }, (column.get)(row))?;
+            }
+        }
+        writeln!(f)
+    }
+}
+
 /// A spot in a recording. Lines, columns and rows count from 1; columns count characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
@@ -83,23 +102,32 @@ impl fmt::Display for Place {
 struct Column {
     name: &'static str,
     set: fn(&mut Row, f64),
+    get: fn(&Row) -> f64,
 }
 
 const COLUMNS: [Column; 14] = [
-    Column { name: "x", set: |row, value| row.x_m = value },
-    Column { name: "y", set: |row, value| row.y_m = value },
-    Column { name: HEIGHT, set: |row, value| row.z_m = value },
-    Column { name: "speed", set: |row, value| row.speed_mps = value },
-    Column { name: "acceleration", set: |row, value| row.acceleration_mps2 = value },
-    Column { name: "curvature", set: |row, value| row.curvature_1pm = value },
-    Column { name: "curvature_change_rate", set: |row, value| row.curvature_change_rate_1pm2 = value },
-    Column { name: TIME, set: |row, value| row.time_s = value },
-    Column { name: "theta", set: |row, value| row.theta_rad = value },
-    Column { name: GEAR, set: |row, value| row.gear = value as i32 },
-    Column { name: "s", set: |row, value| row.s_m = value },
-    Column { name: "throttle", set: |row, value| row.throttle_pct = value },
-    Column { name: "brake", set: |row, value| row.brake_pct = value },
-    Column { name: "steering", set: |row, value| row.steering_pct = value },
+    Column { name: "x", set: |row, value| row.x_m = value, get: |row| row.x_m },
+    Column { name: "y", set: |row, value| row.y_m = value, get: |row| row.y_m },
+    Column { name: HEIGHT, set: |row, value| row.z_m = value, get: |row| row.z_m },
+    Column { name: "speed", set: |row, value| row.speed_mps = value, get: |row| row.speed_mps },
+    Column {
+        name: "acceleration",
+        set: |row, value| row.acceleration_mps2 = value,
+        get: |row| row.acceleration_mps2,
+    },
+    Column { name: "curvature", set: |row, value| row.curvature_1pm = value, get: |row| row.curvature_1pm },
+    Column {
+        name: "curvature_change_rate",
+        set: |row, value| row.curvature_change_rate_1pm2 = value,
+        get: |row| row.curvature_change_rate_1pm2,
+    },
+    Column { name: TIME, set: |row, value| row.time_s = value, get: |row| row.time_s },
+    Column { name: "theta", set: |row, value| row.theta_rad = value, get: |row| row.theta_rad },
+    Column { name: GEAR, set: |row, value| row.gear = value as i32, get: |row| row.gear.into() },
+    Column { name: "s", set: |row, value| row.s_m = value, get: |row| row.s_m },
+    Column { name: "throttle", set: |row, value| row.throttle_pct = value, get: |row| row.throttle_pct },
+    Column { name: "brake", set: |row, value| row.brake_pct = value, get: |row| row.brake_pct },
+    Column { name: "steering", set: |row, value| row.steering_pct = value, get: |row| row.steering_pct },
 ];
 const HEIGHT: &str = "z";
 const TIME: &str = "time";
