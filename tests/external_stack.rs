@@ -12,6 +12,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+#[cfg(unix)]
+use std::{
+    os::unix::process::CommandExt,
+    process::{Child, Command, Stdio},
+};
 
 const SCENARIO: &str = r#"schema = 1
 name = "outside"
@@ -274,6 +279,83 @@ fn a_stack_whose_clock_is_three_times_as_fast_is_driven_at_three_times_the_pace(
     // With a wrong offset it would be seconds, and control would never leave its emergency stop.
     assert!((-5.0..40.0).contains(&age_ms), "{outside}");
     assert!(!has_event(&set.scenario(), "estop"));
+}
+
+/// A straight road and a stop.
+#[cfg(unix)]
+const STOP: &str = r#"schema = 1
+name = "faketime"
+vehicle = "lincoln_mkz"
+map = "proving_ground"
+duration_s = 14.0
+start = { on = "straight", station_m = 5.0 }
+reference = { path = "straight", speed_mps = [[5.0, 0.0], [15.0, 4.0], [25.0, 4.0], [35.0, 0.0]] }
+[pass]
+lateral_error_max_m = 0.2
+progress_min_pct = 98.0
+stopped = true
+events = { forbid = ["disengaged", "estop"] }
+"#;
+
+/// A process that is killed when it is dropped, and with it what it has started: faketime waits for what runs under it.
+#[cfg(unix)]
+struct Family(Child);
+
+#[cfg(unix)]
+impl Drop for Family {
+    fn drop(&mut self) {
+        let _ = Command::new("kill").args(["-9", "--", &format!("-{}", self.0.id())]).status();
+        let _ = self.0.wait();
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn an_unmodified_controller_under_libfaketime_drives_at_three_times_the_pace_to_a_pass() {
+    let fake = |inner: &[&str]| {
+        let mut command = Command::new("faketime");
+        command.args(["-f", "+0 x3"]).args(inner).stdin(Stdio::null()).stdout(Stdio::null());
+        command
+    };
+    let there = fake(&["python3", "-c", "import google.protobuf"]).stderr(Stdio::null()).status();
+    if !there.is_ok_and(|status| status.success()) {
+        return skidpad_test_support::skip("faketime, or Python with google.protobuf under it, does not run");
+    }
+    let set = Set::new("external_faketime");
+    let file = set.story.file("faketime.toml", STOP);
+    let messages = set.story.file("messages.binpb", skidpad_msgs::FILE_DESCRIPTOR_SET);
+    let controller = repository().join("examples/ros1/pure_pursuit.py");
+    let _controller = Family(
+        fake(&["python3", controller.to_str().unwrap(), &messages])
+            .env("ROS_MASTER_URI", set.master.uri().to_string())
+            .env("PYTHONPATH", repository().join("tests/peers/plain_ros"))
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .process_group(0)
+            .spawn()
+            .unwrap(),
+    );
+    let (master, out) = (set.master.uri().to_string(), set.story.path("out"));
+    let run = skidpad(&[
+        "run",
+        &file,
+        "--ros-master",
+        &master,
+        "--external",
+        "control",
+        "--pace",
+        "3",
+        "--out",
+        &out,
+    ]);
+    if too_slow(&run) {
+        return;
+    }
+    run.expect(0);
+    let outside = set.timing();
+    eprintln!("{outside}");
+    // A clock that was learned wrongly would be seconds off.
+    let age_ms = outside["stack"]["command_age_p50_ms"].as_f64().unwrap();
+    assert!((-5.0..60.0).contains(&age_ms), "{outside}");
 }
 
 #[test]

@@ -1,0 +1,4 @@
+"""Beside rospy.py."""
+
+class Message:
+    __slots__ = []
