@@ -1,12 +1,11 @@
-//! The master as nodes see it: the calls of rosmaster, and the recorded start of the Apollo stack.
+//! The master as nodes see it: the calls of rosmaster.
 
 mod common;
 use common::{call, local, topic_state};
 use skidpad_ros1::http::{Decoder, Kind};
 use skidpad_ros1::xmlrpc::{self, Answer, Call, Value};
 use skidpad_ros1::{Client, Master, Node, Uri};
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::time::Duration;
@@ -273,69 +272,4 @@ fn rubbish_does_not_stop_the_master() {
     assert_eq!(ask(&master, "/x", "getPid", vec![]).0, 1);
     let problems = master.problems();
     assert!(problems.iter().any(|line| line.contains("spoke no XML-RPC")), "{problems:?}");
-}
-
-#[test]
-fn the_recorded_start_of_the_stack_gets_the_recorded_answers() {
-    let Some(folder) = skidpad_test_support::reference_data() else { return };
-    let text = fs::read(folder.join("apollo/wire_control_start.txt")).unwrap();
-    let text = String::from_utf8_lossy(&text);
-    let master = local();
-    // The roscore of the recording had its own node.
-    let own = vec!["/rosout".into(), "rosgraph_msgs/Log".into(), "http://127.0.0.1:38975/".into()];
-    ask(&master, "/rosout", "registerSubscriber", own);
-    let mut streams: BTreeMap<&str, TcpStream> = BTreeMap::new();
-    let mut answered: BTreeMap<&str, (Call, Answer)> = BTreeMap::new();
-    let (mut compared, mut subscribed) = (0, BTreeSet::new());
-    let lines: Vec<&str> = text.lines().collect();
-    for pair in lines.windows(2) {
-        let Some((ends, _)) = pair[0].trim().split_once(" http: ") else { continue };
-        let Some((from, to)) = ends.rsplit_once(' ').and_then(|(_, ends)| ends.split_once("->")) else {
-            continue;
-        };
-        let body = pair[1].trim();
-        if to == "11391" && body.ends_with("</methodCall>") {
-            // Word for word, over a connection that stays, as roscpp does.
-            let stream = streams.entry(from).or_insert_with(|| {
-                let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, master.uri().port)).unwrap();
-                stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-                stream
-            });
-            let head = "POST / HTTP/1.1\r\nUser-Agent: XMLRPC++ 0.7\r\nHost: 127.0.0.1:11391\r\nContent-Type: text/xml";
-            write!(stream, "{head}\r\nContent-length: {}\r\n\r\n{body}\r\n", body.len() + 2).unwrap();
-            let mut decoder = Decoder::new(Kind::Response);
-            let answer = loop {
-                let mut bytes = [0; 4096];
-                let count = stream.read(&mut bytes).unwrap();
-                decoder.push(&bytes[..count]);
-                if let Some(message) = decoder.message().unwrap() {
-                    break xmlrpc::decode_answer(&message.body).unwrap();
-                }
-            };
-            let call = xmlrpc::decode_call(body.as_bytes()).unwrap();
-            if call.method == "registerSubscriber" {
-                subscribed.insert(call.params[1].as_text().unwrap().to_string());
-            }
-            answered.insert(from, (call, answer));
-        } else if from == "11391" && body.contains("methodResponse") {
-            let Some((call, answer)) = answered.remove(to) else { continue };
-            // Long answers were recorded in part only; process and parameters are those of another master.
-            let own = ["getPid", "getParamNames"].contains(&call.method.as_str());
-            if body.ends_with("</methodResponse>") && !own {
-                assert_eq!(answer, xmlrpc::decode_answer(body.as_bytes()).unwrap(), "{call:?}");
-                compared += 1;
-            }
-        }
-    }
-    assert!(compared > 30, "{compared}");
-    for topic in
-        ["/apollo/localization/pose", "/apollo/control/pad", "/apollo/planning", "/apollo/canbus/chassis"]
-    {
-        assert!(subscribed.contains(topic), "{topic}: {subscribed:?}");
-    }
-    // The recording goes on to the end of control, which signs off.
-    for part in [0, 1] {
-        let state = topic_state(master.uri(), part);
-        assert!(!state.values().flatten().any(|node| node == "/control"), "{state:?}");
-    }
 }
