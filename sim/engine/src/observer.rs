@@ -154,6 +154,11 @@ impl Observer {
         Some(self.wanted_near_m)
     }
 
+    /// What has been measured so far.
+    pub(crate) fn metrics(&self) -> skidpad_score::Metrics {
+        self.scorer.clone().finish()
+    }
+
     pub(crate) fn finish(self) -> (skidpad_score::Metrics, Vec<RunEvent>, String) {
         let digest = self.truth.finalize();
         let hash = digest.iter().map(|byte| format!("{byte:02x}")).collect();

@@ -14,7 +14,7 @@ use skidpad_kernel::{NoiseStream, Periodic, SimTime};
 use skidpad_msgs::apollo::canbus::chassis::DrivingMode;
 use skidpad_msgs::apollo::control::DrivingAction;
 use skidpad_scenario::{Action, Fault, FaultEffect, FaultPlace, LoadedScenario, Pad, Schedule, SensorsFlaw};
-use skidpad_score::{Metrics, Verdict, verdict};
+use skidpad_score::{Metrics, PassLimits, Verdict, verdict};
 use skidpad_sensors::{ImuParams, Port, Receiver, ReceiverParams};
 use skidpad_stack::canbus::{Canbus, CanbusConf};
 use skidpad_stack::planning::{Planning, PlanningConf};
@@ -148,6 +148,9 @@ pub struct Simulation {
     /// A canbus outside says that it is in emergency mode.
     external_emergency: bool,
     explanations: Vec<String>,
+    /// What a caller wants to happen in the next tick, and how often that has been.
+    injected: Vec<(Option<String>, Action)>,
+    injected_count: usize,
 }
 
 impl Simulation {
@@ -222,6 +225,8 @@ impl Simulation {
             estop: false,
             external_emergency: false,
             explanations: explanation.into_iter().collect(),
+            injected: Vec::new(),
+            injected_count: 0,
             scenario: scenario.clone(),
         })
     }
@@ -407,27 +412,8 @@ impl Simulation {
         let external = (!self.external.is_empty())
             .then(|| ExternalReport { waited_s, ..self.stack.external_report(last) });
         let (mut metrics, events, truth_hash) = self.observer.finish();
-        metrics.bus_load_max_pct = 100.0 * self.bus.peak_load();
-        metrics.bus_frames_lost = self.bus.counters().lost as f64;
-        metrics.bus_error_frames = self.bus.counters().error_frames as f64;
-        metrics.bus_load_mean_pct = 100.0 * self.bus.mean_load();
-        let rejected = self.car.bywire.rejected_commands();
-        metrics.commands_rejected = rejected.total() as f64;
-        metrics.commands_rejected_length = rejected.length as f64;
-        metrics.commands_rejected_checksum = rejected.checksum as f64;
-        metrics.commands_rejected_counter = rejected.counter as f64;
-        metrics.commands_rejected_range = rejected.range as f64;
-        // A canbus outside keeps its own count.
-        if let Some(flawed) = self.stack.flawed_reports() {
-            metrics.reports_flawed = flawed.total() as f64;
-            metrics.reports_flawed_length = flawed.length as f64;
-            metrics.reports_flawed_checksum = flawed.checksum as f64;
-            metrics.reports_flawed_counter = flawed.counter as f64;
-            metrics.reports_flawed_range = flawed.range as f64;
-        }
-        let names: Vec<(f64, &str)> =
-            events.iter().filter(|e| e.time_s >= 0.0).map(|e| (e.time_s, e.name.as_str())).collect();
-        let verdict = verdict(&metrics, &self.scenario.scenario.pass, &names);
+        add_counts(&mut metrics, &self.bus, &self.car, &self.stack);
+        let verdict = held(&metrics, &self.scenario.scenario.pass, &events);
         let mut explanations = self.explanations;
         let events_of_file = &self.scenario.events;
         explanations
@@ -455,93 +441,99 @@ impl Simulation {
             self.schedule.due(self.observer.scenario_s(now), self.observer.errors.station_m, speed_mps)
         {
             let event = &self.scenario.events[index];
-            if let Some(name) = &event.name {
-                self.observer.event(now, name.clone(), "");
+            let (name, action) = (event.name.clone(), event.action.clone());
+            self.perform(now, index, name, action);
+        }
+        if !self.injected.is_empty() {
+            self.perform_injected(now);
+        }
+    }
+
+    /// What was injected happens as if it were at the end of the scenario's file.
+    fn perform_injected(&mut self, now: SimTime) {
+        for (name, action) in std::mem::take(&mut self.injected) {
+            let index = self.scenario.events.len() + self.injected_count;
+            self.injected_count += 1;
+            self.perform(now, index, name, action);
+        }
+    }
+
+    /// The event at `index` of the file happens.
+    fn perform(&mut self, now: SimTime, index: usize, name: Option<String>, action: Action) {
+        if let Some(name) = name {
+            self.observer.event(now, name, "");
+        }
+        match action {
+            Action::GnssOutage { for_s } => {
+                let duration = Duration::from_secs_f64(for_s);
+                self.receiver.begin_outage(now, duration);
+                self.no_satellites_until = self.no_satellites_until.max(now + duration);
+                self.observer.event(now, "gnss_outage", format!("satellites lost for {for_s} s"));
             }
-            match event.action.clone() {
-                Action::GnssOutage { for_s } => {
-                    let duration = Duration::from_secs_f64(for_s);
-                    self.receiver.begin_outage(now, duration);
-                    self.no_satellites_until = self.no_satellites_until.max(now + duration);
-                    self.observer.event(now, "gnss_outage", format!("satellites lost for {for_s} s"));
-                }
-                Action::GnssSilence { for_s } => {
-                    self.receiver.silence(now, Duration::from_secs_f64(for_s));
-                    self.observer.event(now, "gnss_silence", format!("receiver silent for {for_s} s"));
-                }
-                Action::GnssDegrade { best, for_s } => {
-                    self.receiver.limit_fix(now, best, Duration::from_secs_f64(for_s));
-                    self.observer.event(
-                        now,
-                        "gnss_degraded",
-                        format!("no better than {best:?} for {for_s} s"),
-                    );
-                }
-                Action::GnssLoseCorrections { for_s } => {
-                    self.receiver.lose_corrections(now, Duration::from_secs_f64(for_s));
-                    self.observer.event(now, "gnss_no_corrections", format!("none for {for_s} s"));
-                }
-                Action::GnssWrongFix { offset_m: [east, north], for_s } => {
-                    self.receiver.resolve_wrongly(now, [east, north, 0.0], Duration::from_secs_f64(for_s));
-                    let detail = format!("{:.2} m off for {for_s} s", east.hypot(north));
-                    self.observer.event(now, "gnss_wrong_fix", detail);
-                }
-                Action::GnssMultipath { sigma_m, for_s } => {
-                    self.receiver.reflect(now, sigma_m, Duration::from_secs_f64(for_s));
-                    let detail = format!("{sigma_m} m (1 sigma) for {for_s} s");
-                    self.observer.event(now, "gnss_multipath", detail);
-                }
-                Action::LoseCommands { for_s } => {
-                    let ids = Some(self.car.bywire.command_ids());
-                    let until = now + Duration::from_secs_f64(for_s);
-                    let fault = FrameFault { effect: FrameEffect::Lose, ids, share: 1.0, until };
-                    self.bus.inject(fault, fault_noise(self.seed, index));
-                }
-                Action::Fault(fault) => self.fail(now, index, &fault),
-                Action::Driver {
-                    wheel,
-                    brake_pct,
-                    throttle_pct,
-                    gear,
-                    parking_brake,
-                    turn_signal,
-                    for_s,
-                } => {
-                    let until = now + Duration::from_secs_f64(for_s);
-                    if let Some(wheel) = wheel {
-                        self.driver.hold_wheel(until, wheel);
-                    }
-                    if brake_pct > 0.0 {
-                        self.driver.brake(until, brake_pct);
-                    }
-                    if throttle_pct > 0.0 {
-                        self.driver.throttle(until, throttle_pct);
-                    }
-                    if let Some(gear) = gear {
-                        self.driver.shift(gear.into());
-                    }
-                    if let Some(applied) = parking_brake {
-                        self.driver.park(applied);
-                    }
-                    if let Some(turn) = turn_signal {
-                        self.driver.signal(until, turn.into());
-                    }
-                }
-                Action::Gust(gust) => {
-                    self.car.begin_gust(now, gust);
-                    let detail = format!("{} m/s for {} s", gust.peak_mps, gust.for_s);
-                    self.observer.event(now, "gust", detail);
-                }
-                Action::PlanningEstop(estop) => self.stack.set_planning_estop(estop),
-                Action::Pad(pad) => self.stack.press(
-                    now,
-                    match pad {
-                        Pad::Start => DrivingAction::Start,
-                        Pad::Reset => DrivingAction::Reset,
-                        Pad::Stop => DrivingAction::Stop,
-                    },
-                ),
+            Action::GnssSilence { for_s } => {
+                self.receiver.silence(now, Duration::from_secs_f64(for_s));
+                self.observer.event(now, "gnss_silence", format!("receiver silent for {for_s} s"));
             }
+            Action::GnssDegrade { best, for_s } => {
+                self.receiver.limit_fix(now, best, Duration::from_secs_f64(for_s));
+                self.observer.event(now, "gnss_degraded", format!("no better than {best:?} for {for_s} s"));
+            }
+            Action::GnssLoseCorrections { for_s } => {
+                self.receiver.lose_corrections(now, Duration::from_secs_f64(for_s));
+                self.observer.event(now, "gnss_no_corrections", format!("none for {for_s} s"));
+            }
+            Action::GnssWrongFix { offset_m: [east, north], for_s } => {
+                self.receiver.resolve_wrongly(now, [east, north, 0.0], Duration::from_secs_f64(for_s));
+                let detail = format!("{:.2} m off for {for_s} s", east.hypot(north));
+                self.observer.event(now, "gnss_wrong_fix", detail);
+            }
+            Action::GnssMultipath { sigma_m, for_s } => {
+                self.receiver.reflect(now, sigma_m, Duration::from_secs_f64(for_s));
+                let detail = format!("{sigma_m} m (1 sigma) for {for_s} s");
+                self.observer.event(now, "gnss_multipath", detail);
+            }
+            Action::LoseCommands { for_s } => {
+                let ids = Some(self.car.bywire.command_ids());
+                let until = now + Duration::from_secs_f64(for_s);
+                let fault = FrameFault { effect: FrameEffect::Lose, ids, share: 1.0, until };
+                self.bus.inject(fault, fault_noise(self.seed, index));
+            }
+            Action::Fault(fault) => self.fail(now, index, &fault),
+            Action::Driver { wheel, brake_pct, throttle_pct, gear, parking_brake, turn_signal, for_s } => {
+                let until = now + Duration::from_secs_f64(for_s);
+                if let Some(wheel) = wheel {
+                    self.driver.hold_wheel(until, wheel);
+                }
+                if brake_pct > 0.0 {
+                    self.driver.brake(until, brake_pct);
+                }
+                if throttle_pct > 0.0 {
+                    self.driver.throttle(until, throttle_pct);
+                }
+                if let Some(gear) = gear {
+                    self.driver.shift(gear.into());
+                }
+                if let Some(applied) = parking_brake {
+                    self.driver.park(applied);
+                }
+                if let Some(turn) = turn_signal {
+                    self.driver.signal(until, turn.into());
+                }
+            }
+            Action::Gust(gust) => {
+                self.car.begin_gust(now, gust);
+                let detail = format!("{} m/s for {} s", gust.peak_mps, gust.for_s);
+                self.observer.event(now, "gust", detail);
+            }
+            Action::PlanningEstop(estop) => self.stack.set_planning_estop(estop),
+            Action::Pad(pad) => self.stack.press(
+                now,
+                match pad {
+                    Pad::Start => DrivingAction::Start,
+                    Pad::Reset => DrivingAction::Reset,
+                    Pad::Stop => DrivingAction::Stop,
+                },
+            ),
         }
     }
 
@@ -752,6 +744,35 @@ fn bus() -> Bus {
     bus
 }
 
+/// What was counted on the bus and at its ends joins what was measured on the road.
+fn add_counts(metrics: &mut Metrics, bus: &Bus, car: &Car, stack: &Stack) {
+    metrics.bus_load_max_pct = 100.0 * bus.peak_load();
+    metrics.bus_frames_lost = bus.counters().lost as f64;
+    metrics.bus_error_frames = bus.counters().error_frames as f64;
+    metrics.bus_load_mean_pct = 100.0 * bus.mean_load();
+    let rejected = car.bywire.rejected_commands();
+    metrics.commands_rejected = rejected.total() as f64;
+    metrics.commands_rejected_length = rejected.length as f64;
+    metrics.commands_rejected_checksum = rejected.checksum as f64;
+    metrics.commands_rejected_counter = rejected.counter as f64;
+    metrics.commands_rejected_range = rejected.range as f64;
+    // A canbus outside keeps its own count.
+    if let Some(flawed) = stack.flawed_reports() {
+        metrics.reports_flawed = flawed.total() as f64;
+        metrics.reports_flawed_length = flawed.length as f64;
+        metrics.reports_flawed_checksum = flawed.checksum as f64;
+        metrics.reports_flawed_counter = flawed.counter as f64;
+        metrics.reports_flawed_range = flawed.range as f64;
+    }
+}
+
+/// The limits held against what was measured and what happened.
+fn held(metrics: &Metrics, limits: &PassLimits, events: &[RunEvent]) -> Verdict {
+    let names: Vec<(f64, &str)> =
+        events.iter().filter(|e| e.time_s >= 0.0).map(|e| (e.time_s, e.name.as_str())).collect();
+    verdict(metrics, limits, &names)
+}
+
 /// The controller of a by-wire unit on the bus.
 fn node_of(unit: Unit) -> NodeId {
     NodeId(FIRST_UNIT + unit as u8)
@@ -785,6 +806,8 @@ fn sensor_params(scenario: &LoadedScenario) -> Result<(ReceiverParams, ImuParams
     }
     Ok((receiver, imu))
 }
+
+mod view;
 
 #[cfg(test)]
 mod external_tests;

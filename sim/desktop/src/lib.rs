@@ -1,0 +1,14 @@
+//! The desktop app: watch, drive, break and replay.
+//!
+//! [`session`] owns the simulation in a thread of its own, records it and takes orders; it knows nothing of windows.
+//! The rest (feature `window`) draws: `scene` the world in three dimensions, `panels` the instruments, `app` puts
+//! both together. The window never waits for the simulation, nor the simulation for the window.
+
+pub mod session;
+
+#[cfg(feature = "window")]
+pub mod app;
+#[cfg(feature = "window")]
+pub mod panels;
+#[cfg(feature = "window")]
+pub mod scene;

@@ -1,0 +1,337 @@
+//! The place: road surface with lanes, markings and friction, the land around it, barriers.
+
+use super::Place;
+use super::shape::{Shape, tint};
+use bevy::prelude::*;
+use skidpad_world::{Barrier, Map, MapGround, Road};
+
+/// Distance between two cross-sections of a road, m.
+const STEP_M: f64 = 1.5;
+/// Markings lie this much above the road, m.
+const MARK_UP_M: f64 = 0.012;
+const MARK_HALF_M: f64 = 0.07;
+/// A dash and the gap behind it, m.
+const DASH_M: f64 = 3.0;
+const GAP_M: f64 = 6.0;
+/// Width of the strip of grass that joins road and land, m.
+const VERGE_M: f64 = 5.0;
+/// Size of a cell of the land, and how far it reaches beyond the roads, m.
+const CELL_M: f64 = 6.0;
+const MARGIN_M: f64 = 120.0;
+/// The land lies this much below a road that it passes under, m.
+const SUNK_M: f64 = 0.5;
+/// Half the side of what is drawn of an endless plane, and of its tiles, m.
+const PLANE_M: f64 = 800.0;
+const TILE_M: f64 = 10.0;
+
+/// What a place is drawn with.
+pub(super) struct PlaceMeshes {
+    pub road: Option<Mesh>,
+    pub markings: Option<Mesh>,
+    pub land: Mesh,
+    pub barriers: Option<Mesh>,
+}
+
+/// A number of 0 to 1 that looks drawn by lot and is always the same for the same place.
+fn speckle(x: i64, y: i64) -> f32 {
+    let mut hash =
+        (x as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (y as u64).wrapping_mul(0xC2B2_AE3D_27D4_EB4F);
+    hash ^= hash >> 29;
+    hash = hash.wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    ((hash >> 40) & 0xFFFF) as f32 / 65_535.0
+}
+
+fn shaded(colour: [f32; 4], by: f32) -> [f32; 4] {
+    [colour[0] * by, colour[1] * by, colour[2] * by, colour[3]]
+}
+
+/// Asphalt as grippy as `friction` says: dark where dry, wet blue where slippery, white where icy.
+fn surface_colour(friction: f64, kind: &str) -> [f32; 4] {
+    let dry = if kind == "driving" { tint(74, 76, 80) } else { tint(98, 96, 92) };
+    let wet = tint(52, 92, 140);
+    let ice = tint(205, 225, 240);
+    let mix = |a: [f32; 4], b: [f32; 4], t: f32| std::array::from_fn(|i| a[i] + (b[i] - a[i]) * t);
+    match friction {
+        f if f >= 0.9 => dry,
+        f if f >= 0.4 => mix(wet, dry, ((f - 0.4) / 0.5) as f32),
+        f => mix(ice, wet, (f / 0.4) as f32),
+    }
+}
+
+/// Builds everything; `start_m` is where the car stands.
+pub(super) fn build(map: &Map, place: &Place, start_m: [f64; 2]) -> PlaceMeshes {
+    let ground = map.rough_ground(None, 0);
+    let (mut road, mut markings) = (Shape::default(), Shape::default());
+    for each in map.roads() {
+        draw_road(each, map, &ground, place, &mut road, &mut markings);
+    }
+    let land = if map.roads().is_empty() {
+        plane(&ground, place, start_m)
+    } else {
+        land(map.roads(), &ground, place)
+    };
+    let mut barriers = Shape::default();
+    map.barriers().iter().for_each(|barrier| draw_barrier(barrier, place, &mut barriers));
+    let some = |shape: Shape| (!shape.indices.is_empty()).then(|| shape.mesh());
+    PlaceMeshes { road: some(road), markings: some(markings), land: land.mesh(), barriers: some(barriers) }
+}
+
+/// Stations from `from_m` to `to_m`, both included.
+fn stations(from_m: f64, to_m: f64, step_m: f64) -> Vec<f64> {
+    let count = ((to_m - from_m) / step_m).ceil().max(1.0) as usize;
+    (0..=count).map(|i| from_m + (to_m - from_m) * i as f64 / count as f64).collect()
+}
+
+fn draw_road(
+    road: &Road,
+    map: &Map,
+    ground: &MapGround,
+    place: &Place,
+    surface: &mut Shape,
+    markings: &mut Shape,
+) {
+    for (index, section) in road.sections.iter().enumerate() {
+        let to_m = road.sections.get(index + 1).map_or(road.length_m, |next| next.s_m);
+        let along = stations(section.s_m, to_m, STEP_M);
+        // Laws of the section hold up to just before its end.
+        let inside = |s: f64| s.min(to_m - 1e-6).max(section.s_m);
+        let edge = |id: i32, s: f64| -> Option<(f64, f64)> {
+            let (inner, outer) = road.lane_edges(inside(s), id)?;
+            Some((inner.a, outer.a))
+        };
+        for lane in section.left.iter().chain(&section.right) {
+            let pairs: Vec<(Vec3, Vec3)> = along
+                .iter()
+                .filter_map(|s| {
+                    let (inner, outer) = edge(lane.id, *s)?;
+                    let (right, left) = if lane.id > 0 { (inner, outer) } else { (outer, inner) };
+                    Some((place.point(road.point(*s, right)), place.point(road.point(*s, left))))
+                })
+                .collect();
+            let fallback = || {
+                let s = 0.5 * (section.s_m + to_m);
+                let middle = edge(lane.id, s).map_or(0.0, |(a, b)| 0.5 * (a + b));
+                let [x, y, _] = road.point(s, middle);
+                ground.at(x, y).friction
+            };
+            let default = fallback();
+            surface.strip(&pairs, |i| {
+                let s = along[i.min(along.len() - 1)];
+                let friction = lane.friction_at(s).unwrap_or(default);
+                let patch = (s / 9.0).floor() as i64;
+                shaded(surface_colour(friction, &lane.kind), 0.94 + 0.12 * speckle(patch, i64::from(lane.id)))
+            });
+        }
+        let mut mark = |id: i32, outer_edge: bool, dashed: bool| {
+            let mut start = section.s_m;
+            while start < to_m {
+                let end = if dashed { (start + DASH_M).min(to_m) } else { to_m };
+                let pairs: Vec<(Vec3, Vec3)> = stations(start, end, STEP_M)
+                    .iter()
+                    .filter_map(|s| {
+                        let t = match edge(id, *s)? {
+                            (_, outer) if outer_edge => outer - 0.15 * outer.signum(),
+                            (inner, _) => inner,
+                        };
+                        let lifted = |t: f64| {
+                            let [x, y, z] = road.point(*s, t);
+                            place.point([x, y, z + MARK_UP_M])
+                        };
+                        Some((lifted(t - MARK_HALF_M), lifted(t + MARK_HALF_M)))
+                    })
+                    .collect();
+                markings.strip(&pairs, |_| tint(232, 232, 226));
+                start = if dashed { end + GAP_M } else { to_m };
+            }
+        };
+        for lanes in [&section.left, &section.right] {
+            for (position, lane) in lanes.iter().enumerate() {
+                // Between two lanes of a side a broken line, at the outermost a full one.
+                if position > 0 {
+                    mark(lane.id, false, true);
+                }
+                if position + 1 == lanes.len() {
+                    mark(lane.id, true, false);
+                }
+            }
+        }
+        if let (Some(_), Some(right)) = (section.left.first(), section.right.first()) {
+            mark(right.id, false, true);
+        }
+        verge(road, map, ground, place, &along, &edge, section, surface);
+    }
+}
+
+/// A strip of grass along both edges, so that the land need not meet the road exactly.
+#[allow(clippy::too_many_arguments)] // a part of draw_road
+fn verge(
+    road: &Road,
+    map: &Map,
+    ground: &MapGround,
+    place: &Place,
+    along: &[f64],
+    edge: &impl Fn(i32, f64) -> Option<(f64, f64)>,
+    section: &skidpad_world::LaneSection,
+    surface: &mut Shape,
+) {
+    let _ = map;
+    let sides =
+        [(section.left.last().map(|lane| lane.id), 1.0), (section.right.last().map(|lane| lane.id), -1.0)];
+    for (id, side) in sides {
+        for (from_m, to_m) in [(0.0, 0.4 * VERGE_M), (0.4 * VERGE_M, VERGE_M)] {
+            let pairs: Vec<(Vec3, Vec3)> = along
+                .iter()
+                .map(|s| {
+                    let t =
+                        id.and_then(|id| edge(id, *s)).map_or(road.lane_offset.at(*s).a, |(_, outer)| outer);
+                    let at = |beyond_m: f64| {
+                        let [x, y, z] = road.point(*s, t + side * beyond_m);
+                        if beyond_m == 0.0 {
+                            return place.point([x, y, z - 0.01]);
+                        }
+                        // Under another road it must not be seen.
+                        let sunk = if ground.road_at(x, y).is_some() { SUNK_M } else { 0.03 };
+                        place.point([x, y, ground.at(x, y).height_m - sunk])
+                    };
+                    let (near, far) = (at(from_m), at(to_m));
+                    if side > 0.0 { (near, far) } else { (far, near) }
+                })
+                .collect();
+            surface.strip(&pairs, |i| grass(along[i.min(along.len() - 1)] as i64 / 3, side as i64));
+        }
+    }
+}
+
+fn grass(x: i64, y: i64) -> [f32; 4] {
+    shaded(tint(96, 124, 66), 0.86 + 0.28 * speckle(x, y))
+}
+
+fn land(roads: &[Road], ground: &MapGround, place: &Place) -> Shape {
+    let (mut low, mut high) = ([f64::MAX; 2], [f64::MIN; 2]);
+    for road in roads {
+        for s in stations(0.0, road.length_m, 20.0) {
+            let at = road.point(s, 0.0);
+            for axis in 0..2 {
+                low[axis] = low[axis].min(at[axis] - MARGIN_M);
+                high[axis] = high[axis].max(at[axis] + MARGIN_M);
+            }
+        }
+    }
+    // Very wide places get larger cells.
+    let cell_m = CELL_M.max((high[0] - low[0]).max(high[1] - low[1]) / 400.0);
+    let count = [0, 1].map(|axis| ((high[axis] - low[axis]) / cell_m).ceil() as usize + 1);
+    let at = |i: usize, j: usize| [low[0] + cell_m * i as f64, low[1] + cell_m * j as f64];
+    let mut on_road = vec![false; count[0] * count[1]];
+    for j in 0..count[1] {
+        for i in 0..count[0] {
+            let [x, y] = at(i, j);
+            on_road[j * count[0] + i] = ground.road_at(x, y).is_some();
+        }
+    }
+    let near_road = |i: usize, j: usize| {
+        let range = |k: usize, n: usize| k.saturating_sub(1)..=(k + 1).min(n - 1);
+        range(j, count[1]).any(|j| range(i, count[0]).any(|i| on_road[j * count[0] + i]))
+    };
+    let mut shape = Shape::default();
+    for j in 0..count[1] {
+        for i in 0..count[0] {
+            let [x, y] = at(i, j);
+            let ground = ground.at(x, y);
+            let sunk = if near_road(i, j) { SUNK_M } else { 0.02 };
+            let [east, north, up] = ground.normal.map(|n| n as f32);
+            let normal = Vec3::new(east, up, -north);
+            shape.point(place.point([x, y, ground.height_m - sunk]), normal, grass(i as i64, j as i64));
+        }
+    }
+    for j in 0..count[1] - 1 {
+        for i in 0..count[0] - 1 {
+            let a = (j * count[0] + i) as u32;
+            let b = a + count[0] as u32;
+            shape.triangle(a, a + 1, b + 1);
+            shape.triangle(a, b + 1, b);
+        }
+    }
+    // Beyond, a plain that meets the horizon.
+    let middle = [0.5 * (low[0] + high[0]), 0.5 * (low[1] + high[1])];
+    let far_m = ground.at(1e5, 1e5).height_m - 0.6;
+    disc(&mut shape, place.point([middle[0], middle[1], far_m]), 6000.0, grass(1, 1));
+    shape
+}
+
+fn disc(shape: &mut Shape, centre: Vec3, radius_m: f32, colour: [f32; 4]) {
+    let corner = |x: f32, z: f32| centre + radius_m * Vec3::new(x, 0.0, z);
+    shape.quad([corner(-1.0, 1.0), corner(1.0, 1.0), corner(1.0, -1.0), corner(-1.0, -1.0)], colour);
+}
+
+/// An endless plane: tiles, so that speed is seen.
+fn plane(ground: &MapGround, place: &Place, [x, y]: [f64; 2]) -> Shape {
+    let mut shape = Shape::default();
+    let half = (PLANE_M / TILE_M) as i64;
+    let (x0, y0) = ((x / TILE_M).floor() as i64, (y / TILE_M).floor() as i64);
+    for j in y0 - half..y0 + half {
+        for i in x0 - half..x0 + half {
+            let shade = if (i + j) % 2 == 0 { 1.0 } else { 0.9 };
+            let major = if i.rem_euclid(10) == 0 || j.rem_euclid(10) == 0 { 0.82 } else { 1.0 };
+            let corner = |a: i64, b: i64| {
+                let (x, y) = (TILE_M * a as f64, TILE_M * b as f64);
+                place.point([x, y, ground.at(x, y).height_m - 0.005])
+            };
+            shape.quad(
+                [corner(i, j), corner(i + 1, j), corner(i + 1, j + 1), corner(i, j + 1)],
+                shaded(tint(104, 106, 110), shade * major),
+            );
+        }
+    }
+    disc(&mut shape, place.point([x, y, ground.at(x, y).height_m - 0.4]), 6000.0, tint(96, 98, 102));
+    shape
+}
+
+/// Red and white, metre by metre.
+fn draw_barrier(barrier: &Barrier, place: &Place, shape: &mut Shape) {
+    let [length_m, width_m, height_m] = barrier.size_m;
+    let rotation = Quat::from_rotation_y(barrier.heading_rad as f32);
+    let centre = place.point(barrier.centre_m);
+    let count = length_m.ceil().clamp(1.0, 200.0) as usize;
+    for index in 0..count {
+        let along = (index as f64 + 0.5) / count as f64 - 0.5;
+        let half =
+            Vec3::new((0.5 * length_m / count as f64) as f32, 0.5 * height_m as f32, 0.5 * width_m as f32);
+        let colour = if index % 2 == 0 { tint(200, 40, 34) } else { tint(238, 238, 234) };
+        shape.cuboid(centre + rotation * Vec3::X * (along * length_m) as f32, half, rotation, colour);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    #[test]
+    fn every_map_of_the_library_can_be_drawn_and_its_road_looks_up() {
+        let maps = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../maps");
+        for entry in std::fs::read_dir(maps).unwrap() {
+            let map = skidpad_scenario::read_map(&entry.unwrap().path()).unwrap();
+            let meshes = build(&map, &Place::default(), [0.0, 0.0]);
+            assert_eq!(meshes.road.is_some(), !map.roads().is_empty());
+            let land = meshes.land.count_vertices();
+            assert!((1000..400_000).contains(&land), "{land} vertices");
+            let Some(road) = meshes.road else { continue };
+            let normals = road.attribute(Mesh::ATTRIBUTE_NORMAL).and_then(|n| n.as_float3()).unwrap();
+            // A verge may be steep where it dives under another road.
+            assert!(normals.iter().all(|normal| normal[1] >= 0.0));
+            let flat = normals.iter().filter(|normal| normal[1] > 0.2).count();
+            assert!(flat as f64 > 0.9 * normals.len() as f64, "{flat} of {}", normals.len());
+            // Counter-clockwise from above, or it would not be seen.
+            let positions = road.attribute(Mesh::ATTRIBUTE_POSITION).and_then(|p| p.as_float3()).unwrap();
+            let indices: Vec<usize> = road.indices().unwrap().iter().collect();
+            let up = indices
+                .chunks_exact(3)
+                .filter(|t| {
+                    let [a, b, c] = [0, 1, 2].map(|i| Vec3::from(positions[t[i]]));
+                    (b - a).cross(c - a).y >= -1e-4
+                })
+                .count();
+            assert!(up as f64 > 0.97 * (indices.len() / 3) as f64, "{up} of {}", indices.len() / 3);
+        }
+    }
+}

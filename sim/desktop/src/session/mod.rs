@@ -1,0 +1,25 @@
+//! The simulation behind the window: its thread, what has been recorded of it, and what may be asked of it.
+//!
+//! A [`Run`] is one run without any thread: it steps, it takes what the user does ([`Run::inject`], [`Run::drive`]) and
+//! keeps a log of it, so that the run can be taken back to any instant ([`Run::rewind`]) and saved as a scenario
+//! ([`Run::save`]). A [`Session`] runs it in a thread at the pace that is asked for and shows its [`View`].
+
+mod drive;
+mod moment;
+mod recording;
+mod run;
+mod tables;
+mod trace;
+mod tree;
+mod worker;
+
+pub use drive::{DriverWish, Keys};
+pub use moment::{Moment, WheelMoment, column};
+pub use recording::{MAX_MOMENTS, Recording};
+pub use run::{FREE_DRIVE, Run, RunError, free_drive, recorded_drive};
+pub use tables::{CanRow, Tables, TopicRow};
+pub use trace::{ReadTraceError, read_trace};
+pub use tree::{Node, tree};
+pub use worker::{Command, Pace, Score, Session, State, View};
+
+pub(crate) use worker::scenario_files;

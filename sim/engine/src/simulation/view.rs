@@ -1,0 +1,50 @@
+//! For who watches a run and lends a hand: a window, a debugger. Costs nothing where nobody asks.
+
+use super::{Simulation, add_counts, held};
+use crate::observer::RunEvent;
+use skidpad_bywire::{Mode, Subsystem};
+use skidpad_msgs::apollo::canbus::chassis::DrivingMode;
+use skidpad_scenario::Action;
+use skidpad_score::{Metrics, Verdict};
+use skidpad_vehicle::VehicleState;
+
+impl Simulation {
+    /// The true state of the car after the last tick.
+    pub fn vehicle(&self) -> &VehicleState {
+        &self.car.state
+    }
+
+    /// Whether brake, throttle or steering follow their commands; `None` for the subsystems without EN.
+    pub fn bywire_mode(&self, subsystem: Subsystem) -> Option<Mode> {
+        self.car.bywire.mode(subsystem)
+    }
+
+    /// The stack's driving mode.
+    pub fn driving_mode(&self) -> DrivingMode {
+        self.stack.driving_mode()
+    }
+
+    /// Load of the CAN bus in its busiest tenth of a second so far, 0 to 1.
+    pub fn bus_peak_load(&self) -> f64 {
+        self.bus.peak_load()
+    }
+
+    /// What has happened so far, in order.
+    pub fn events(&self) -> &[RunEvent] {
+        &self.observer.events
+    }
+
+    /// The score and the verdict if the run ended now. Takes a copy of the scorer: for some times a second.
+    pub fn score_so_far(&self) -> (Metrics, Verdict) {
+        let mut metrics = self.observer.metrics();
+        add_counts(&mut metrics, &self.bus, &self.car, &self.stack);
+        let verdict = held(&metrics, &self.scenario.scenario.pass, self.events());
+        (metrics, verdict)
+    }
+
+    /// Lets something happen in the next tick, as if it stood at the end of the scenario's file with that tick's time
+    /// as its `time_s`: a scenario to which it is appended so has the same run, bit by bit.
+    pub fn inject(&mut self, name: Option<String>, action: Action) {
+        self.injected.push((name, action));
+    }
+}
