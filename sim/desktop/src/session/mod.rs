@@ -20,6 +20,4 @@ pub use run::{FREE_DRIVE, Run, RunError, free_drive, recorded_drive};
 pub use tables::{CanRow, Tables, TopicRow};
 pub use trace::{ReadTraceError, read_trace};
 pub use tree::{Node, tree};
-pub use worker::{Command, Pace, Score, Session, State, View};
-
-pub(crate) use worker::scenario_files;
+pub use worker::{Command, Pace, Score, Session, State, View, scenario_files};

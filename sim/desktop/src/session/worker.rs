@@ -598,7 +598,7 @@ fn trajectory(run: &Run) -> Vec<[f64; 3]> {
 }
 
 /// The scenario files of a library, sorted; empty if there is no folder of them.
-pub(crate) fn scenario_files(root: &Path) -> Vec<PathBuf> {
+pub fn scenario_files(root: &Path) -> Vec<PathBuf> {
     skidpad_scenario::discover(&[root.join("scenarios")]).unwrap_or_default()
 }
 
