@@ -1,10 +1,10 @@
 //! The manual pages, and arguments that are wrong.
 
 mod common;
-use common::{repository, skidpad};
+use common::{Story, repository, skidpad};
 use std::process::{Command, Stdio};
 
-const SUBCOMMANDS: [&str; 12] = [
+const SUBCOMMANDS: [&str; 13] = [
     "run",
     "check",
     "list",
@@ -17,6 +17,7 @@ const SUBCOMMANDS: [&str; 12] = [
     "gnss",
     "can",
     "topics",
+    "desktop",
 ];
 
 #[test]
@@ -46,6 +47,32 @@ fn wrong_arguments_are_refused_with_a_hint() {
     skidpad(&["run", "--reference", "a.csv", "scenarios"]).expect_refusal("--reference", &["cannot be used"]);
     skidpad(&["schema", "car"]).expect_refusal("car", &["scenario, vehicle, map, messages"]);
     skidpad(&["openloop", "--vehicle", "lincoln_mkz"]).expect_refusal("--inputs", &["--out"]);
+}
+
+/// A shell stands in for the app, which takes minutes to build.
+#[cfg(unix)]
+#[test]
+fn the_desktop_app_is_started_with_its_arguments_if_it_is_built() {
+    let story = Story::new("the_desktop_app_is_started");
+    let skidpad = story.path("skidpad");
+    if std::fs::hard_link(env!("CARGO_BIN_EXE_skidpad"), &skidpad).is_err() {
+        std::fs::copy(env!("CARGO_BIN_EXE_skidpad"), &skidpad).unwrap();
+    }
+    let desktop = |arguments: &[&str]| {
+        let output = Command::new(&skidpad).arg("desktop").args(arguments).output().unwrap();
+        let [out, complaint] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+        (output.status.code(), out, complaint)
+    };
+    let (code, _, complaint) = desktop(&["--demo"]);
+    assert_eq!(code, Some(2), "{complaint}");
+    assert!(complaint.contains("cargo build --release -p skidpad-desktop"), "{complaint}");
+
+    std::os::unix::fs::symlink("/bin/sh", story.path("skidpad-desktop")).unwrap();
+    for (ends, code) in [(0, 0), (2, 2), (101, 4)] {
+        let script = format!("echo \"$# $*\"; exit {ends}");
+        let (ended, out, complaint) = desktop(&["-c", &script, "sh", "--demo", "--size", "640x480", "a b"]);
+        assert_eq!((ended, out.as_str()), (Some(code), "4 --demo --size 640x480 a b\n"), "{complaint}");
+    }
 }
 
 #[test]

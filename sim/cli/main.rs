@@ -4,6 +4,7 @@ mod bench;
 mod calibrate;
 mod can;
 mod check;
+mod desktop;
 mod gnss;
 mod input;
 mod interrupt;
@@ -67,6 +68,7 @@ enum Command {
     Can(can::Args),
     Gnss(gnss::Args),
     Topics(topics::Args),
+    Desktop(desktop::Args),
 }
 
 fn main() -> ExitCode {
@@ -98,5 +100,6 @@ fn run(command: &Command) -> Result<Status, Failure> {
         Command::Can(args) => can::run(args),
         Command::Gnss(args) => gnss::run(args),
         Command::Topics(args) => topics::run(args),
+        Command::Desktop(args) => desktop::run(args),
     }
 }

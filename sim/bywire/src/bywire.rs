@@ -359,6 +359,11 @@ impl ByWire {
         }
     }
 
+    /// The turn signal at the last update.
+    pub fn turn_signal(&self) -> TurnSignal {
+        self.state.turn_signal
+    }
+
     /// Torque of the driver's hands on the column at the last update, Nm, positive left.
     pub fn driver_torque_nm(&self) -> f64 {
         self.state.driver_torque_nm

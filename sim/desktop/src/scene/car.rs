@@ -24,8 +24,8 @@ pub(super) struct Dimensions {
 /// Width of a tyre, m.
 const TYRE_WIDTH: f32 = 0.235;
 /// Points around a cross-section of the body, and cross-sections along it.
-const AROUND: usize = 72;
-const ALONG: usize = 120;
+const AROUND: usize = 112;
+const ALONG: usize = 180;
 
 impl Dimensions {
     pub fn of(params: &VehicleParams) -> Dimensions {
@@ -117,62 +117,122 @@ fn rounded(half_y: f32, half_z: f32, radius: f32) -> Vec<(f32, f32)> {
         .collect()
 }
 
-/// The painted body up to the windows, with room for the wheels.
-fn lower_body(size: &Dimensions, shape: &mut Shape, paint: [f32; 4]) {
-    let top = [
-        (0.0, 0.60),
-        (0.04, 0.69),
-        (0.16, 0.70),
-        (0.5, 0.655),
-        (0.70, 0.65),
-        (0.86, 0.575),
-        (0.95, 0.50),
-        (1.0, 0.40),
-    ];
-    let bottom = [(0.0, 0.30), (0.05, 0.19), (0.15, 0.13), (0.85, 0.12), (0.95, 0.15), (1.0, 0.25)];
-    let width = [
-        (0.0, 0.78),
-        (0.03, 0.90),
-        (0.10, 0.975),
-        (0.25, 1.0),
-        (0.78, 1.0),
-        (0.90, 0.965),
-        (0.965, 0.86),
-        (1.0, 0.66),
-    ];
-    let dark = tint(16, 16, 18);
+/// Outline of the lower body over the share of the length: upper and lower edge in heights of the car, half width in half
+/// widths of the car.
+const TOP: [(f32, f32); 8] = [
+    (0.0, 0.60),
+    (0.04, 0.69),
+    (0.16, 0.70),
+    (0.5, 0.655),
+    (0.70, 0.65),
+    (0.86, 0.575),
+    (0.95, 0.50),
+    (1.0, 0.40),
+];
+const BOTTOM: [(f32, f32); 6] =
+    [(0.0, 0.30), (0.05, 0.19), (0.15, 0.13), (0.85, 0.12), (0.95, 0.15), (1.0, 0.25)];
+const WIDTH: [(f32, f32); 8] = [
+    (0.0, 0.78),
+    (0.03, 0.90),
+    (0.10, 0.975),
+    (0.25, 1.0),
+    (0.78, 1.0),
+    (0.90, 0.965),
+    (0.965, 0.86),
+    (1.0, 0.66),
+];
+/// Radius of the body's edges, m.
+const EDGE: f32 = 0.14;
+/// Room for a wheel, in its radii: the hole in the body, and the lip that covers the hole's steps.
+const HOLE: f32 = 1.34;
+const LIP: [f32; 2] = [1.17, 1.48];
+
+fn paint() -> [f32; 4] {
+    tint(178, 24, 32)
+}
+
+/// Lower and upper edge and half width of the lower body at a share of the length, m.
+fn section(size: &Dimensions, share: f32) -> (f32, f32, f32) {
+    let low = (along(&BOTTOM, share) * size.height).max(size.clearance);
+    (low, along(&TOP, share) * size.height, along(&WIDTH, share) * size.half_width)
+}
+
+/// Sides lean inward above the middle of a section.
+fn lean(y: f32, low: f32, high: f32) -> f32 {
+    1.0 - 0.05 * ((y - 0.5 * (low + high)) / (0.5 * (high - low)).max(0.01)).max(0.0).powi(2)
+}
+
+/// How far out the right side of the lower body is at a place, m.
+fn side(size: &Dimensions, x: f32, y: f32) -> f32 {
+    let share = ((x + size.rear) / (size.front + size.rear)).clamp(0.0, 1.0);
+    let (low, high, half_z) = section(size, share);
+    let into_edge = (low + EDGE - y).max(y - high + EDGE).clamp(0.0, EDGE);
+    (half_z - EDGE + (EDGE * EDGE - into_edge * into_edge).sqrt()) * lean(y, low, high)
+}
+
+/// A ring around the lower body at a share of its length, from behind clockwise.
+fn lower_ring(size: &Dimensions, share: f32) -> Vec<Vec3> {
+    let (low, high, half_z) = section(size, share);
+    let (x, middle) = (size.x(share), 0.5 * (low + high));
+    let ring = rounded(0.5 * (high - low), half_z, EDGE).into_iter().rev();
+    ring.map(|(dy, z)| Vec3::new(x, middle + dy, z * lean(middle + dy, low, high))).collect()
+}
+
+/// The painted body up to the windows, with room for the wheels; from a share of its length on.
+fn lower_body(size: &Dimensions, shape: &mut Shape, from: f32) {
+    let (dark, paint) = (tint(16, 16, 18), paint());
     let rings: Vec<Vec<(Vec3, [f32; 4])>> = (0..=ALONG)
         .map(|i| {
             // Closer together at the ends.
-            let share = 0.5 - 0.5 * (0.5 * TAU * i as f32 / ALONG as f32).cos();
-            let x = size.x(share);
-            let (low, high) =
-                ((along(&bottom, share) * size.height).max(size.clearance), along(&top, share) * size.height);
-            let half_z = along(&width, share) * size.half_width;
-            let (middle, half_y) = (0.5 * (low + high), 0.5 * (high - low));
-            rounded(half_y, half_z, 0.14)
-                .into_iter()
-                .rev()
-                .map(|(dy, z)| {
-                    let y = middle + dy;
-                    // Sides lean inward above the middle.
-                    let lean = 1.0 - 0.05 * ((y - middle) / half_y.max(0.01)).max(0.0).powi(2);
-                    let mut at = Vec3::new(x, y, z * lean);
-                    let mut colour = if y < low + 0.05 { dark } else { paint };
-                    for (axle, track) in [(size.wheelbase, size.half_track[0]), (0.0, size.half_track[1])] {
-                        let off = Vec2::new(x - axle, y - size.radius).length();
-                        if off < 1.19 * size.radius {
-                            let inner = track - 0.62 * TYRE_WIDTH;
-                            at.z = at.z.clamp(-inner, inner);
-                            colour = dark;
-                        }
+            let share = (0.5 - 0.5 * (0.5 * TAU * i as f32 / ALONG as f32).cos()).max(from);
+            let (low, ..) = section(size, share);
+            let ring = lower_ring(size, share).into_iter().map(|mut at| {
+                let mut colour = if at.y < low + 0.05 { dark } else { paint };
+                for (axle, track) in [(size.wheelbase, size.half_track[0]), (0.0, size.half_track[1])] {
+                    if Vec2::new(at.x - axle, at.y - size.radius).length() < HOLE * size.radius {
+                        let inner = track - 0.62 * TYRE_WIDTH;
+                        at.z = at.z.clamp(-inner, inner);
+                        colour = dark;
                     }
-                    (at, colour)
-                })
-                .collect()
+                }
+                (at, colour)
+            });
+            ring.collect()
         })
         .collect();
     shape.loft(&rings);
+    for (axle, track) in [(size.wheelbase, size.half_track[0]), (0.0, size.half_track[1])] {
+        for out in [-1.0, 1.0] {
+            lip(size, shape, axle, out, track - 0.62 * TYRE_WIDTH);
+        }
+    }
+}
+
+/// The edge of a wheel's arch: a band on the body's side around the wheel, and the dark wall behind it.
+fn lip(size: &Dimensions, shape: &mut Shape, axle: f32, out: f32, inner: f32) {
+    const STEPS: usize = 36;
+    let from = ((size.clearance + 0.04 - size.radius) / (LIP[1] * size.radius)).clamp(-0.9, 0.0).asin();
+    let row = |radii: f32, lifted: f32| -> Vec<Vec3> {
+        (0..=STEPS)
+            .map(|i| {
+                let angle = from + (0.5 * TAU - 2.0 * from) * i as f32 / STEPS as f32;
+                let (sin, cos) = angle.sin_cos();
+                let (x, y) = (axle + radii * size.radius * cos, size.radius * (1.0 + radii * sin));
+                Vec3::new(x, y, out * (side(size, x, y.max(size.clearance)) + lifted))
+            })
+            .collect()
+    };
+    let paint = paint();
+    let rows = [
+        (row(LIP[1], 0.001), paint),
+        (row(0.5 * (LIP[0] + LIP[1]), 0.012), paint),
+        (row(LIP[0], 0.016), paint),
+    ];
+    let edge = &rows[2].0;
+    let wall: Vec<Vec3> = edge.iter().map(|at| Vec3::new(at.x, at.y, out * inner)).collect();
+    shape.sheet(&rows.iter().map(|(row, colour)| (row.as_slice(), *colour)).collect::<Vec<_>>(), out > 0.0);
+    let dark = tint(14, 14, 16);
+    shape.sheet(&[(edge, dark), (&wall, dark)], out > 0.0);
 }
 
 /// Windows and roof.
@@ -180,9 +240,9 @@ fn cabin(size: &Dimensions, shape: &mut Shape, paint: [f32; 4]) {
     let glass = tint(18, 22, 28);
     let top =
         [(0.08, 0.67), (0.17, 0.80), (0.27, 0.945), (0.40, 1.0), (0.52, 0.985), (0.58, 0.94), (0.72, 0.66)];
-    let rings: Vec<Vec<(Vec3, [f32; 4])>> = (0..=80)
+    let rings: Vec<Vec<(Vec3, [f32; 4])>> = (0..=160)
         .map(|i| {
-            let share = 0.085 + (0.715 - 0.085) * i as f32 / 80.0;
+            let share = 0.085 + (0.715 - 0.085) * i as f32 / 160.0;
             let (low, high) = (0.60 * size.height, along(&top, share) * size.height);
             let (middle, half_y) = (0.5 * (low + high), (0.5 * (high - low)).max(0.02));
             rounded(half_y, 0.90 * size.half_width, 0.10)
@@ -203,81 +263,231 @@ fn cabin(size: &Dimensions, shape: &mut Shape, paint: [f32; 4]) {
     shape.loft(&rings);
 }
 
+/// A line on both sides of the lower body through points (share of the length, height in heights of the car).
+fn side_line(size: &Dimensions, shape: &mut Shape, points: &[(f32, f32)], half: f32, colour: [f32; 4]) {
+    for pair in points.windows(2) {
+        let [from, to] = [pair[0], pair[1]].map(|(share, height)| (size.x(share), height * size.height));
+        let steps = (((to.0 - from.0).hypot(to.1 - from.1)) / 0.06).ceil().max(1.0) as usize;
+        let across = Vec2::new(from.1 - to.1, to.0 - from.0).normalize_or_zero() * half;
+        for out in [-1.0, 1.0] {
+            let row = |by: f32| -> Vec<Vec3> {
+                (0..=steps)
+                    .map(|i| i as f32 / steps as f32)
+                    .map(|t| {
+                        let (x, y) = (from.0 + (to.0 - from.0) * t, from.1 + (to.1 - from.1) * t);
+                        Vec3::new(x + by * across.x, y + by * across.y, out * (side(size, x, y) + 0.004))
+                    })
+                    .collect()
+            };
+            shape.sheet(&[(&row(1.0), colour), (&row(-1.0), colour)], out < 0.0);
+        }
+    }
+}
+
 /// The body with all that does not move.
 pub(super) fn body(size: &Dimensions) -> Mesh {
-    let paint = tint(176, 30, 38);
+    let paint = paint();
     let mut shape = Shape::default();
-    lower_body(size, &mut shape, paint);
+    lower_body(size, &mut shape, 0.0);
     cabin(size, &mut shape, paint);
     let dark = tint(14, 14, 16);
     let chrome = tint(190, 192, 196);
-    // Grille, plates, mirrors.
+    // Doors with handles, sills, the trim below the windows.
+    let gap = tint(40, 6, 9);
+    for points in
+        [&[(0.615, 0.24), (0.63, 0.62)][..], &[(0.455, 0.24), (0.45, 0.625)], &[(0.345, 0.55), (0.29, 0.64)]]
+    {
+        side_line(size, &mut shape, points, 0.004, gap);
+    }
+    side_line(size, &mut shape, &[(0.345, 0.235), (0.64, 0.235)], 0.012, dark);
+    side_line(size, &mut shape, &[(0.20, 0.625), (0.64, 0.60)], 0.007, chrome);
+    for share in [0.355, 0.49] {
+        side_line(size, &mut shape, &[(share, 0.565), (share + 0.03, 0.563)], 0.014, chrome);
+    }
+    // Grille, bumpers, plate, mirrors.
     let front = size.x(0.992);
-    shape.cuboid(
-        Vec3::new(front, 0.36 * size.height, 0.0),
-        Vec3::new(0.03, 0.09, 0.42),
-        Quat::IDENTITY,
-        dark,
-    );
-    for bar in 0..3 {
-        let y = 0.36 * size.height - 0.05 + 0.05 * bar as f32;
-        shape.cuboid(Vec3::new(front + 0.025, y, 0.0), Vec3::new(0.01, 0.006, 0.40), Quat::IDENTITY, chrome);
+    let grille = Vec3::new(front, 0.36 * size.height, 0.0);
+    shape.cuboid(grille, Vec3::new(0.05, 0.09, 0.42), Quat::IDENTITY, dark);
+    for bar in 0..5 {
+        let y = 0.36 * size.height - 0.07 + 0.035 * bar as f32;
+        shape.cuboid(Vec3::new(front + 0.045, y, 0.0), Vec3::new(0.01, 0.006, 0.40), Quat::IDENTITY, chrome);
+    }
+    let apron = Vec3::new(-size.rear + 0.02, 0.30 * size.height, 0.0);
+    shape.cuboid(apron, Vec3::new(0.03, 0.055, 0.55), Quat::IDENTITY, dark);
+    for out in [-1.0, 1.0] {
+        let pipe = Vec3::new(-size.rear - 0.005, 0.285 * size.height, out * 0.52);
+        shape.cuboid(pipe, Vec3::new(0.03, 0.025, 0.07), Quat::IDENTITY, chrome);
+        let mirror = Vec3::new(size.x(0.625), 0.70 * size.height, out * 1.03 * size.half_width);
+        shape.cuboid(mirror, Vec3::new(0.06, 0.06, 0.10), Quat::from_rotation_y(out * 0.2), paint);
+        let arm = Vec3::new(size.x(0.628), 0.675 * size.height, out * 0.93 * size.half_width);
+        shape.cuboid(arm, Vec3::new(0.03, 0.018, 0.09), Quat::IDENTITY, dark);
     }
     let plate = Vec3::new(-size.rear - 0.005, 0.46 * size.height, 0.0);
     shape.cuboid(plate, Vec3::new(0.012, 0.055, 0.26), Quat::IDENTITY, tint(230, 230, 224));
-    for side in [-1.0, 1.0] {
-        let mirror = Vec3::new(size.x(0.625), 0.70 * size.height, side * 1.03 * size.half_width);
-        shape.cuboid(mirror, Vec3::new(0.06, 0.06, 0.10), Quat::from_rotation_y(side * 0.2), paint);
-    }
     // The receiver's antennas and the sensors on the roof: this is a test car.
-    shape.cuboid(
-        Vec3::new(size.x(0.40), size.height + 0.03, 0.0),
-        Vec3::new(0.10, 0.045, 0.10),
-        Quat::IDENTITY,
-        dark,
-    );
-    let fin = Vec3::new(size.x(0.30), 0.985 * size.height, 0.0);
-    shape.cuboid(
-        fin,
-        Vec3::new(0.05, 0.05, 0.05),
-        Quat::from_rotation_y(0.25 * TAU * 0.5),
-        tint(225, 225, 225),
-    );
+    let rack = Vec3::new(size.x(0.42), size.height + 0.012, 0.0);
+    shape.cuboid(rack, Vec3::new(0.03, 0.014, 0.50), Quat::IDENTITY, dark);
+    shape.cuboid(rack - Vec3::X * 0.45, Vec3::new(0.03, 0.014, 0.50), Quat::IDENTITY, dark);
+    let upright = Quat::from_rotation_x(0.25 * TAU);
+    let mut dome = |at: Vec3, radius: f32, height: f32, colour: [f32; 4]| {
+        let profile =
+            [(0.0, radius), (0.7 * height, radius), (0.92 * height, 0.8 * radius), (height, 0.4 * radius)];
+        lathe(&mut shape, &profile, colour, |point| at + upright.inverse() * point);
+    };
+    dome(rack + Vec3::new(-0.22, 0.01, 0.0), 0.10, 0.09, dark);
+    dome(rack + Vec3::new(0.0, 0.01, -0.40), 0.075, 0.05, tint(225, 225, 225));
+    dome(rack + Vec3::new(0.0, 0.01, 0.40), 0.075, 0.05, tint(225, 225, 225));
     shape.mesh()
 }
 
-/// Lamps of one kind: the pair of boxes at the rear or at the front.
-pub(super) fn lamps(size: &Dimensions, rear: bool) -> Mesh {
+/// What a lamp is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lamp {
+    Head,
+    Brake,
+    /// On the left, seen from the driver's seat.
+    Left,
+    Right,
+}
+
+/// Lamps of one kind, as patches on the body. Material colours them.
+pub(super) fn lamps(size: &Dimensions, lamp: Lamp) -> Mesh {
     let mut shape = Shape::default();
-    for side in [-1.0, 1.0] {
-        let (at, half, turn) = if rear {
-            (
-                Vec3::new(-size.rear + 0.035, 0.60 * size.height, side * 0.62 * size.half_width),
-                Vec3::new(0.05, 0.05, 0.17),
-                0.16,
-            )
-        } else {
-            (
-                Vec3::new(size.x(0.972), 0.445 * size.height, side * 0.66 * size.half_width),
-                Vec3::new(0.06, 0.045, 0.16),
-                0.38,
-            )
+    // Shares of the length, heights of the car.
+    let mut wrap = |shares: [f32; 2], heights: [f32; 2], out: f32| {
+        let row = |height: f32| -> Vec<Vec3> {
+            (0..=12)
+                .map(|i| size.x(shares[0] + (shares[1] - shares[0]) * i as f32 / 12.0))
+                .map(|x| {
+                    Vec3::new(x, height * size.height, out * (side(size, x, height * size.height) + 0.006))
+                })
+                .collect()
         };
-        let turn = if rear { -side * turn } else { side * turn };
-        shape.cuboid(at, half, Quat::from_rotation_y(-turn), [1.0; 4]);
+        let white = [1.0; 4];
+        shape.sheet(&[(&row(heights[1]), white), (&row(heights[0]), white)], out < 0.0);
+    };
+    let outs: &[f32] = match lamp {
+        Lamp::Left => &[-1.0],
+        Lamp::Right => &[1.0],
+        _ => &[-1.0, 1.0],
+    };
+    for out in outs {
+        match lamp {
+            Lamp::Head => wrap([0.945, 0.999], [0.375, 0.455], *out),
+            Lamp::Brake => wrap([0.001, 0.045], [0.515, 0.61], *out),
+            Lamp::Left | Lamp::Right => {
+                wrap([0.945, 0.995], [0.345, 0.37], *out);
+                wrap([0.001, 0.045], [0.48, 0.51], *out);
+            }
+        }
+    }
+    let rear = -size.rear - 0.006;
+    let mut plate = |height: f32, half_y: f32, z: f32, half_z: f32| {
+        let at = Vec3::new(rear, height * size.height, z * size.half_width);
+        shape.cuboid(at, Vec3::new(0.008, half_y, half_z), Quat::IDENTITY, [1.0; 4]);
+    };
+    for out in outs {
+        match lamp {
+            Lamp::Brake => plate(0.545, 0.05, out * 0.50, 0.20),
+            Lamp::Left | Lamp::Right => plate(0.495, 0.022, out * 0.50, 0.20),
+            Lamp::Head => (),
+        }
+    }
+    if lamp == Lamp::Brake {
+        // The third one, behind the rear window.
+        let at = Vec3::new(size.x(0.115), 0.735 * size.height, 0.0);
+        shape.cuboid(at, Vec3::new(0.012, 0.012, 0.16), Quat::IDENTITY, [1.0; 4]);
     }
     shape.mesh()
 }
 
-/// A surface of revolution about z through the points (z, radius), with outward faces.
-fn lathe(shape: &mut Shape, profile: &[(f32, f32)], colour: [f32; 4]) {
+/// What the driver sees of the car from within: dashboard, pillars, roof, mirror, and the bonnet before them.
+pub(super) fn interior(size: &Dimensions) -> Mesh {
+    let mut shape = Shape::default();
+    lower_body(size, &mut shape, 0.72);
+    let (eyes, half) = (size.eyes(), size.half_width);
+    let (leather, trim, grey) = (tint(34, 34, 37), tint(22, 22, 24), tint(58, 58, 62));
+    // The dashboard: its profile, from the knees over the edge to the windscreen, across the whole car.
+    let base = Vec3::new(size.x(0.715), 0.655 * size.height, 0.0);
+    let near = eyes.x + 0.62;
+    let profile = [
+        (near + 0.10, eyes.y - 0.62),
+        (near, eyes.y - 0.40),
+        (near + 0.03, eyes.y - 0.325),
+        (near + 0.16, eyes.y - 0.29),
+        (base.x, base.y),
+    ];
+    let rows: Vec<Vec<Vec3>> =
+        profile.iter().map(|(x, y)| [-0.97, 0.97].map(|z| Vec3::new(*x, *y, z * half)).to_vec()).collect();
+    for pair in rows.windows(2) {
+        shape.sheet(&[(&pair[0], leather), (&pair[1], leather)], true);
+    }
+    // The hood over the instruments and the screen in the middle.
+    let hood = Vec3::new(near + 0.10, eyes.y - 0.275, eyes.z);
+    shape.cuboid(hood, Vec3::new(0.10, 0.018, 0.20), Quat::from_rotation_z(-0.10), trim);
+    let screen = Vec3::new(near - 0.005, eyes.y - 0.36, 0.04);
+    shape.cuboid(screen, Vec3::new(0.012, 0.085, 0.15), Quat::from_rotation_z(-0.25), trim);
+    let bar = |shape: &mut Shape, from: Vec3, to: Vec3, thick: [f32; 2], colour: [f32; 4]| {
+        let ahead = to - from;
+        let turn = Quat::from_rotation_arc(Vec3::X, ahead.normalize());
+        shape.cuboid(0.5 * (from + to), Vec3::new(0.5 * ahead.length(), thick[0], thick[1]), turn, colour);
+    };
+    let roof = Vec3::new(size.x(0.565), 0.945 * size.height, 0.69 * half);
+    for out in [-1.0, 1.0] {
+        let foot = Vec3::new(base.x - 0.02, base.y, out * 0.86 * half);
+        let head = Vec3::new(roof.x, roof.y, out * roof.z);
+        bar(&mut shape, foot, head, [0.022, 0.045], grey);
+        bar(&mut shape, head, Vec3::new(size.x(0.30), roof.y, out * roof.z), [0.035, 0.05], grey);
+        // Top of the door.
+        let door = [size.x(0.30), size.x(0.70)].map(|x| Vec3::new(x, 0.655 * size.height, out * 0.93 * half));
+        bar(&mut shape, door[0], door[1], [0.03, 0.05], leather);
+    }
+    let front = [-1.0, 1.0].map(|out| Vec3::new(roof.x, roof.y + 0.03, out * roof.z));
+    bar(&mut shape, front[0], front[1], [0.03, 0.06], grey);
+    let mirror = Vec3::new(roof.x + 0.10, roof.y - 0.085, 0.0);
+    shape.cuboid(mirror, Vec3::new(0.015, 0.032, 0.12), Quat::from_rotation_y(-0.12), trim);
+    shape.cuboid(mirror + Vec3::new(0.0, 0.05, 0.0), Vec3::new(0.01, 0.04, 0.012), Quat::IDENTITY, trim);
+    shape.mesh()
+}
+
+/// A soft shadow under the car, which is there under every sky: black, transparent towards its edge.
+pub(super) fn soft_shadow(size: &Dimensions) -> Mesh {
+    const STEPS: usize = 28;
+    const SOFT: f32 = 0.55;
+    let mut shape = Shape::default();
+    let middle = 0.5 * (size.front - size.rear);
+    let half = Vec2::new(0.5 * (size.front + size.rear) - 0.12, 0.92 * size.half_width);
+    for i in 0..=STEPS {
+        for j in 0..=STEPS {
+            let share = |k: usize| 2.0 * k as f32 / STEPS as f32 - 1.0;
+            let at = Vec2::new(share(i), share(j)) * (half + SOFT);
+            // How far outside of the car's outline, its corners rounded.
+            let beyond = (at.abs() - half + 0.35).max(Vec2::ZERO).length() - 0.35;
+            let dark = 1.0 - ((beyond + 0.30) / (SOFT + 0.30)).clamp(0.0, 1.0);
+            let alpha = 0.72 * dark * dark * (3.0 - 2.0 * dark);
+            shape.point(Vec3::new(middle + at.x, 0.0, at.y), Vec3::Y, [0.0, 0.0, 0.0, alpha]);
+        }
+    }
+    for i in 0..STEPS {
+        for j in 0..STEPS {
+            let a = (i * (STEPS + 1) + j) as u32;
+            let b = a + STEPS as u32 + 1;
+            shape.triangle(a, a + 1, b + 1);
+            shape.triangle(a, b + 1, b);
+        }
+    }
+    shape.mesh()
+}
+
+/// A surface of revolution about z through the points (z, radius), with outward faces, brought where `place` says.
+fn lathe(shape: &mut Shape, profile: &[(f32, f32)], colour: [f32; 4], place: impl Fn(Vec3) -> Vec3) {
     const SIDES: usize = 40;
     let rings: Vec<Vec<(Vec3, [f32; 4])>> = profile
         .iter()
         .map(|(z, radius)| {
             (0..SIDES)
                 .map(|i| TAU * i as f32 / SIDES as f32)
-                .map(|a| (Vec3::new(radius * a.cos(), radius * a.sin(), *z), colour))
+                .map(|a| (place(Vec3::new(radius * a.cos(), radius * a.sin(), *z)), colour))
                 .collect()
         })
         .collect();
@@ -299,21 +509,32 @@ pub(super) fn wheel(size: &Dimensions) -> Mesh {
         (half, 0.80 * radius),
         (0.80 * half, rim),
     ];
-    lathe(&mut shape, &tyre, rubber);
+    lathe(&mut shape, &tyre, rubber, |point| point);
     for side in [-1.0_f32, 1.0] {
         let face = side * 0.83 * half;
         // The loft closes the tyre's sides with a dark dish: five spokes and a rim on it.
-        shape.cuboid(Vec3::new(0.0, 0.0, face), Vec3::new(0.09, 0.09, 0.02), Quat::IDENTITY, metal);
-        for spoke in 0..5 {
-            let turn = Quat::from_rotation_z(TAU * spoke as f32 / 5.0);
-            let middle = turn * Vec3::new(0.5 * rim, 0.0, 0.0) + Vec3::Z * face;
-            shape.cuboid(middle, Vec3::new(0.48 * rim, 0.035, 0.014), turn, metal);
+        shape.cuboid(
+            Vec3::new(0.0, 0.0, face),
+            Vec3::new(0.05, 0.05, 0.02),
+            Quat::from_rotation_z(0.6),
+            metal,
+        );
+        for spoke in 0..10 {
+            // In pairs.
+            let pair = if spoke % 2 == 0 { -0.13 } else { 0.13 };
+            let turn = Quat::from_rotation_z(TAU * (spoke / 2) as f32 / 5.0 + pair);
+            let middle = turn * Vec3::new(0.52 * rim, 0.0, 0.0) + Vec3::Z * face;
+            shape.cuboid(middle, Vec3::new(0.45 * rim, 0.017, 0.014), turn, metal);
         }
-        for step in 0..40 {
-            let turn = Quat::from_rotation_z(TAU * step as f32 / 40.0);
-            let at = turn * Vec3::new(0.97 * rim, 0.0, 0.0) + Vec3::Z * face;
-            shape.cuboid(at, Vec3::new(0.02, 0.5 * TAU * rim / 39.0, 0.014), turn, metal);
-        }
+        let ring = |radii: f32, up: f32| -> Vec<Vec3> {
+            (0..=48)
+                .map(|step| TAU * step as f32 / 48.0)
+                .map(|a| Vec3::new(radii * rim * a.cos(), radii * rim * a.sin(), face + side * up))
+                .collect()
+        };
+        shape.sheet(&[(&ring(1.0, 0.012), metal), (&ring(0.9, 0.016), metal)], side > 0.0);
+        let disc = tint(92, 92, 96);
+        shape.sheet(&[(&ring(0.78, 0.003), disc), (&ring(0.3, 0.003), disc)], side > 0.0);
     }
     shape.mesh()
 }

@@ -8,6 +8,7 @@ mod car;
 mod road;
 mod shape;
 mod sky;
+mod texture;
 mod update;
 
 pub use camera::{CameraMode, FreeCamera};

@@ -2,6 +2,7 @@
 
 use super::Place;
 use super::shape::{Shape, tint};
+use super::texture::speckle;
 use bevy::prelude::*;
 use skidpad_world::{Barrier, Map, MapGround, Road};
 
@@ -23,6 +24,11 @@ const SUNK_M: f64 = 0.5;
 /// Half the side of what is drawn of an endless plane, and of its tiles, m.
 const PLANE_M: f64 = 800.0;
 const TILE_M: f64 = 10.0;
+/// Side of the picture of the ground's grain, m.
+const GRAIN_M: f32 = 5.0;
+/// Cells in which a tree may stand, and how far from any road it does, m. Trees are scenery: nothing collides with them.
+const GROVE_M: f64 = 17.0;
+const CLEAR_M: f64 = 30.0;
 
 /// What a place is drawn with.
 pub(super) struct PlaceMeshes {
@@ -30,15 +36,7 @@ pub(super) struct PlaceMeshes {
     pub markings: Option<Mesh>,
     pub land: Mesh,
     pub barriers: Option<Mesh>,
-}
-
-/// A number of 0 to 1 that looks drawn by lot and is always the same for the same place.
-fn speckle(x: i64, y: i64) -> f32 {
-    let mut hash =
-        (x as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (y as u64).wrapping_mul(0xC2B2_AE3D_27D4_EB4F);
-    hash ^= hash >> 29;
-    hash = hash.wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    ((hash >> 40) & 0xFFFF) as f32 / 65_535.0
+    pub trees: Option<Mesh>,
 }
 
 fn shaded(colour: [f32; 4], by: f32) -> [f32; 4] {
@@ -47,7 +45,7 @@ fn shaded(colour: [f32; 4], by: f32) -> [f32; 4] {
 
 /// Asphalt as grippy as `friction` says: dark where dry, wet blue where slippery, white where icy.
 fn surface_colour(friction: f64, kind: &str) -> [f32; 4] {
-    let dry = if kind == "driving" { tint(74, 76, 80) } else { tint(98, 96, 92) };
+    let dry = if kind == "driving" { tint(96, 98, 103) } else { tint(122, 119, 114) };
     let wet = tint(52, 92, 140);
     let ice = tint(205, 225, 240);
     let mix = |a: [f32; 4], b: [f32; 4], t: f32| std::array::from_fn(|i| a[i] + (b[i] - a[i]) * t);
@@ -73,7 +71,13 @@ pub(super) fn build(map: &Map, place: &Place, start_m: [f64; 2]) -> PlaceMeshes 
     let mut barriers = Shape::default();
     map.barriers().iter().for_each(|barrier| draw_barrier(barrier, place, &mut barriers));
     let some = |shape: Shape| (!shape.indices.is_empty()).then(|| shape.mesh());
-    PlaceMeshes { road: some(road), markings: some(markings), land: land.mesh(), barriers: some(barriers) }
+    PlaceMeshes {
+        road: (!road.indices.is_empty()).then(|| road.paved(GRAIN_M)),
+        markings: some(markings),
+        land: land.paved(GRAIN_M),
+        barriers: some(barriers),
+        trees: some(trees(map.roads(), &ground, place)),
+    }
 }
 
 /// Stations from `from_m` to `to_m`, both included.
@@ -203,10 +207,11 @@ fn verge(
 }
 
 fn grass(x: i64, y: i64) -> [f32; 4] {
-    shaded(tint(96, 124, 66), 0.86 + 0.28 * speckle(x, y))
+    shaded(tint(116, 142, 78), 0.86 + 0.28 * speckle(x, y))
 }
 
-fn land(roads: &[Road], ground: &MapGround, place: &Place) -> Shape {
+/// South-west and north-east corner of what is drawn of the land around roads, m.
+fn extent(roads: &[Road]) -> ([f64; 2], [f64; 2]) {
     let (mut low, mut high) = ([f64::MAX; 2], [f64::MIN; 2]);
     for road in roads {
         for s in stations(0.0, road.length_m, 20.0) {
@@ -217,6 +222,69 @@ fn land(roads: &[Road], ground: &MapGround, place: &Place) -> Shape {
             }
         }
     }
+    (low, high)
+}
+
+/// Groves on the land, well away from the roads.
+fn trees(roads: &[Road], ground: &MapGround, place: &Place) -> Shape {
+    let mut shape = Shape::default();
+    if roads.is_empty() {
+        return shape;
+    }
+    let (low, high) = extent(roads);
+    // Wide places have wider gaps, not more trees.
+    let cell_m = GROVE_M.max((high[0] - low[0]).max(high[1] - low[1]) / 90.0);
+    let count = [0, 1].map(|axis| ((high[axis] - low[axis]) / cell_m) as i64);
+    for j in 0..count[1] {
+        for i in 0..count[0] {
+            // Trees come in groups.
+            if speckle(i, 5000 + j) < 0.45 || speckle(i.div_euclid(4), 9000 + j.div_euclid(4)) < 0.62 {
+                continue;
+            }
+            let jitter = |seed: i64| 0.8 * f64::from(speckle(i + seed, j - seed)) + 0.1;
+            let (x, y) =
+                (low[0] + cell_m * (i as f64 + jitter(100)), low[1] + cell_m * (j as f64 + jitter(200)));
+            let near = (0..24).any(|k| {
+                let (sin, cos) = (std::f64::consts::TAU * f64::from(k % 8) / 8.0).sin_cos();
+                let reach_m = CLEAR_M * f64::from(k / 8 + 1) / 3.0;
+                ground.road_at(x + reach_m * cos, y + reach_m * sin).is_some()
+            });
+            if near || ground.road_at(x, y).is_some() {
+                continue;
+            }
+            tree(&mut shape, place.point([x, y, ground.at(x, y).height_m]), speckle(i + 31, j + 57));
+        }
+    }
+    shape
+}
+
+fn tree(shape: &mut Shape, foot: Vec3, lot: f32) {
+    let height = 5.0 + 4.0 * lot;
+    let bark = tint(72, 56, 42);
+    shape.cuboid(foot + Vec3::Y * 0.2 * height, Vec3::new(0.16, 0.25 * height, 0.16), Quat::IDENTITY, bark);
+    let leaves = shaded(tint(84, 122, 60), 0.75 + 0.5 * speckle((1000.0 * lot) as i64, 3));
+    for (up, radius, turn) in [(0.52, 0.27, 0.0), (0.74, 0.20, 0.4)] {
+        let centre = foot + Vec3::new(0.3 * (lot - 0.5), up * height, 0.3 * (0.5 - lot));
+        let rings: Vec<Vec<(Vec3, [f32; 4])>> = (0..=4)
+            .map(|ring| {
+                let pitch = std::f32::consts::PI * (ring as f32 / 4.0 - 0.5) * 0.92;
+                let side = |k: usize| {
+                    let uneven = 0.85 + 0.3 * speckle(k as i64 + 10 * ring, (997.0 * lot) as i64);
+                    // Counter-clockwise from above, as lofts want it.
+                    let yaw = turn - std::f32::consts::TAU * k as f32 / 8.0;
+                    let out = radius * height * uneven * pitch.cos();
+                    let at = Vec3::new(out * yaw.cos(), radius * height * pitch.sin(), out * yaw.sin());
+                    (centre + at, shaded(leaves, 0.7 + 0.3 * pitch.sin()))
+                };
+                (0..8).map(side).collect()
+            })
+            .collect();
+        shape.loft(&rings);
+    }
+}
+
+fn land(roads: &[Road], ground: &MapGround, place: &Place) -> Shape {
+    let (low, high) = extent(roads);
     // Very wide places get larger cells.
     let cell_m = CELL_M.max((high[0] - low[0]).max(high[1] - low[1]) / 400.0);
     let count = [0, 1].map(|axis| ((high[axis] - low[axis]) / cell_m).ceil() as usize + 1);
@@ -278,11 +346,11 @@ fn plane(ground: &MapGround, place: &Place, [x, y]: [f64; 2]) -> Shape {
             };
             shape.quad(
                 [corner(i, j), corner(i + 1, j), corner(i + 1, j + 1), corner(i, j + 1)],
-                shaded(tint(104, 106, 110), shade * major),
+                shaded(tint(128, 130, 134), shade * major),
             );
         }
     }
-    disc(&mut shape, place.point([x, y, ground.at(x, y).height_m - 0.4]), 6000.0, tint(96, 98, 102));
+    disc(&mut shape, place.point([x, y, ground.at(x, y).height_m - 0.4]), 6000.0, tint(118, 120, 124));
     shape
 }
 

@@ -65,6 +65,26 @@ impl Shape {
         }
     }
 
+    /// Rows of as many points each, joined to a sheet with smooth normals; `turned` shows its other side.
+    pub fn sheet(&mut self, rows: &[(&[Vec3], [f32; 4])], turned: bool) {
+        let first = self.positions.len();
+        let count = rows.first().map_or(0, |(row, _)| row.len());
+        for (row, colour) in rows {
+            for at in *row {
+                self.point(*at, Vec3::ZERO, *colour);
+            }
+        }
+        for row in 1..rows.len() {
+            for index in 1..count {
+                let [a, b] = [row - 1, row].map(|row| (first + row * count + index) as u32);
+                for [p, q, r] in [[a - 1, b, a], [a - 1, b - 1, b]] {
+                    if turned { self.triangle(p, r, q) } else { self.triangle(p, q, r) }
+                }
+            }
+        }
+        self.smooth(first);
+    }
+
     /// Rings of as many points each, joined; outside is where a ring is seen counter-clockwise from its successor's side.
     pub fn loft(&mut self, rings: &[Vec<(Vec3, [f32; 4])>]) {
         let first = self.positions.len() as u32;
@@ -112,6 +132,13 @@ impl Shape {
         for (normal, sum) in self.normals[first..].iter_mut().zip(sums) {
             *normal = sum.normalize_or(Vec3::Y).into();
         }
+    }
+
+    /// The mesh with a picture of `side_m` on it, laid flat over the world again and again.
+    pub fn paved(self, side_m: f32) -> Mesh {
+        let at_picture: Vec<[f32; 2]> =
+            self.positions.iter().map(|[x, _, z]| [x / side_m, z / side_m]).collect();
+        self.mesh().with_inserted_attribute(Mesh::ATTRIBUTE_UV_0, at_picture)
     }
 
     /// The mesh; of nothing, a point that is not seen.

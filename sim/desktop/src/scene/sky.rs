@@ -1,7 +1,9 @@
 //! Sky, sun and haze.
 
-use super::shape::{Shape, tint};
+use super::shape::Shape;
+use super::texture::SKY_LOWEST;
 use bevy::prelude::*;
+use std::f32::consts::{FRAC_PI_2, TAU};
 
 /// Radius of the dome, m; it moves with the camera.
 pub(super) const DOME_M: f32 = 4000.0;
@@ -11,25 +13,24 @@ pub(super) const HORIZON: Color = Color::srgb(0.78, 0.85, 0.92);
 
 /// Where the sun stands: a direction towards it.
 pub(super) fn sun() -> Vec3 {
-    Vec3::new(-0.45, 0.62, 0.55).normalize()
+    Vec3::new(0.66, 0.58, 0.34).normalize()
 }
 
-/// A dome that is seen from inside: haze at the horizon, blue above, bright around the sun.
+/// A dome that is seen from inside, for the picture of [`super::texture::sky_image`].
 pub(super) fn dome() -> Mesh {
     let mut shape = Shape::default();
+    let mut at_picture = Vec::new();
     const ROWS: usize = 24;
     const COLUMNS: usize = 48;
-    let (low, high) = (HORIZON.to_linear().to_f32_array(), tint(74, 128, 200));
     for row in 0..=ROWS {
-        let lift = -0.15 + 1.15 * row as f32 / ROWS as f32;
-        let pitch = (0.5 * std::f32::consts::PI * lift).clamp(-0.3, std::f32::consts::FRAC_PI_2);
+        let down = row as f32 / ROWS as f32;
+        let pitch = FRAC_PI_2 + (SKY_LOWEST - FRAC_PI_2) * down;
         for column in 0..=COLUMNS {
-            let yaw = std::f32::consts::TAU * column as f32 / COLUMNS as f32;
+            let around = column as f32 / COLUMNS as f32;
+            let yaw = TAU * around;
             let direction = Vec3::new(pitch.cos() * yaw.cos(), pitch.sin(), pitch.cos() * yaw.sin());
-            let blue = pitch.sin().max(0.0).powf(0.55);
-            let glow = direction.dot(sun()).max(0.0).powf(24.0) * 0.35;
-            let colour = std::array::from_fn(|i| (low[i] + (high[i] - low[i]) * blue + glow).min(1.0));
-            shape.point(direction * DOME_M, -direction, colour);
+            shape.point(direction * DOME_M, -direction, [1.0; 4]);
+            at_picture.push([around, down]);
         }
     }
     for row in 0..ROWS {
@@ -40,5 +41,5 @@ pub(super) fn dome() -> Mesh {
             shape.triangle(b, a + 1, b + 1);
         }
     }
-    shape.mesh()
+    shape.mesh().with_inserted_attribute(Mesh::ATTRIBUTE_UV_0, at_picture)
 }

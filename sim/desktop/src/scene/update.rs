@@ -4,15 +4,16 @@
 #![allow(clippy::type_complexity, clippy::too_many_arguments)]
 
 use super::camera::{CameraMode, FreeCamera, pose};
-use super::car::{self, Dimensions};
+use super::car::{self, Dimensions, Lamp};
 use super::shape::Shape;
-use super::{Place, road, sky};
+use super::{Place, road, sky, texture};
 use crate::app::{Live, Quality};
 use crate::session::Moment;
 use bevy::camera::SubCameraView;
 use bevy::camera::visibility::NoFrustumCulling;
 use bevy::light::{CascadeShadowConfigBuilder, NotShadowCaster, NotShadowReceiver};
 use bevy::prelude::*;
+use skidpad_bywire::TurnSignal;
 use skidpad_engine::TraceSample;
 
 /// What is drawn besides the world and the car.
@@ -54,7 +55,8 @@ impl Plugin for ScenePlugin {
             .init_resource::<FreeCamera>()
             .init_resource::<Loaded>()
             .insert_resource(ClearColor(sky::HORIZON))
-            .insert_resource(GlobalAmbientLight { brightness: 650.0, ..default() })
+            .insert_resource(GlobalAmbientLight { brightness: 1100.0, ..default() })
+            .init_gizmo_group::<Lying>()
             .add_systems(Startup, light)
             .add_systems(Update, (build_world, move_car, travelled, draw_lines, move_camera).chain());
     }
@@ -84,23 +86,39 @@ struct CarWheel(usize);
 struct SteeringWheel;
 #[derive(Component)]
 struct Dome;
+/// Seen from the driver's seat only.
 #[derive(Component)]
-struct BrakeLamps(Handle<StandardMaterial>);
+struct Interior;
+/// Seen from anywhere else.
+#[derive(Component)]
+struct Exterior;
+#[derive(Component)]
+struct Lit(Lamp, Handle<StandardMaterial>);
+
+const RED_GLASS: Color = Color::srgb(0.45, 0.02, 0.02);
+const AMBER_GLASS: Color = Color::srgb(0.55, 0.24, 0.02);
+/// Turn lamps blink with this period, s.
+const BLINK_S: f64 = 0.7;
 /// The camera of the scene.
 #[derive(Component)]
 pub(crate) struct SceneCamera;
+
+/// Lines that what stands before them hides.
+#[derive(Default, Reflect, GizmoConfigGroup)]
+struct Lying;
 
 fn light(
     mut commands: Commands,
     live: Res<Live>,
     mut meshes: ResMut<Assets<Mesh>>,
     mut materials: ResMut<Assets<StandardMaterial>>,
+    mut images: ResMut<Assets<Image>>,
     mut gizmos: ResMut<GizmoConfigStore>,
 ) {
     let high = live.quality == Quality::High;
     commands.spawn((
         DirectionalLight {
-            illuminance: 9_500.0,
+            illuminance: 12_500.0,
             color: Color::srgb(1.0, 0.965, 0.90),
             shadow_maps_enabled: high,
             ..default()
@@ -114,7 +132,13 @@ fn light(
         .build(),
         Transform::from_translation(sky::sun()).looking_at(Vec3::ZERO, Vec3::Y),
     ));
-    let sky = StandardMaterial { unlit: true, fog_enabled: false, cull_mode: None, ..default() };
+    let sky = StandardMaterial {
+        base_color_texture: Some(images.add(texture::sky_image())),
+        unlit: true,
+        fog_enabled: false,
+        cull_mode: None,
+        ..default()
+    };
     commands.spawn((
         Dome,
         Mesh3d(meshes.add(sky::dome())),
@@ -123,9 +147,13 @@ fn light(
         NotShadowReceiver,
         NoFrustumCulling,
     ));
+    // Forces are seen through the car, what lies on the road is not.
     let (config, _) = gizmos.config_mut::<DefaultGizmoConfigGroup>();
     config.line.width = 3.0;
     config.depth_bias = -0.6;
+    let (config, _) = gizmos.config_mut::<Lying>();
+    config.line.width = 3.0;
+    config.depth_bias = -0.0005;
 }
 
 /// Builds the world of a scenario that has just been loaded.
@@ -136,6 +164,7 @@ fn build_world(
     mut place: ResMut<Place>,
     old: Query<Entity, With<Scenery>>,
     mut meshes: ResMut<Assets<Mesh>>,
+    mut images: ResMut<Assets<Image>>,
     mut materials: ResMut<Assets<StandardMaterial>>,
 ) {
     let view = live.session.view();
@@ -150,15 +179,25 @@ fn build_world(
         materials.add(StandardMaterial { perceptual_roughness: roughness, reflectance, ..default() })
     };
     let world = road::build(&scenario.map, &place, [scenario.start.x_m, scenario.start.y_m]);
+    let mut grainy = |strong: f32, smooth: bool| {
+        materials.add(StandardMaterial {
+            base_color_texture: Some(images.add(texture::grain_image(strong, smooth))),
+            perceptual_roughness: 0.95,
+            reflectance: 0.15,
+            ..default()
+        })
+    };
+    let (asphalt, grass) = (grainy(0.30, false), grainy(0.38, true));
     let ground = matt(&mut materials, 0.95, 0.15);
     let mut spawn = |mesh: Option<Mesh>, material: &Handle<StandardMaterial>| {
         if let Some(mesh) = mesh {
             commands.spawn((Scenery, Mesh3d(meshes.add(mesh)), MeshMaterial3d(material.clone())));
         }
     };
-    spawn(Some(world.land), &ground);
-    spawn(world.road, &ground);
+    spawn(Some(world.land), if world.road.is_some() { &grass } else { &asphalt });
+    spawn(world.road, &asphalt);
     spawn(world.markings, &ground);
+    spawn(world.trees, &ground);
     spawn(world.barriers, &matt(&mut materials, 0.6, 0.4));
     if let Some(reference) = &scenario.reference {
         let mut shape = Shape::default();
@@ -195,16 +234,35 @@ fn build_world(
     });
     let rubber = matt(&mut materials, 0.7, 0.3);
     let white = materials.add(StandardMaterial { emissive: LinearRgba::rgb(1.2, 1.2, 1.1), ..default() });
-    let red = materials.add(StandardMaterial { base_color: Color::srgb(0.45, 0.02, 0.02), ..default() });
+    let shade = materials.add(StandardMaterial {
+        unlit: true,
+        alpha_mode: AlphaMode::Blend,
+        fog_enabled: false,
+        ..default()
+    });
     let wheel = meshes.add(car::wheel(&size));
     commands.spawn((Scenery, CarBody, Transform::default(), Visibility::default())).with_children(|car| {
-        car.spawn((Mesh3d(meshes.add(car::body(&size))), MeshMaterial3d(paint)));
-        car.spawn((Mesh3d(meshes.add(car::lamps(&size, false))), MeshMaterial3d(white)));
+        car.spawn((Exterior, Mesh3d(meshes.add(car::body(&size))), MeshMaterial3d(paint.clone())));
+        let flat = Transform::from_xyz(0.0, 0.03, 0.0);
         car.spawn((
-            BrakeLamps(red.clone()),
-            Mesh3d(meshes.add(car::lamps(&size, true))),
-            MeshMaterial3d(red),
+            Mesh3d(meshes.add(car::soft_shadow(&size))),
+            MeshMaterial3d(shade),
+            NotShadowCaster,
+            flat,
         ));
+        let inside = (Interior, Mesh3d(meshes.add(car::interior(&size))), Visibility::Hidden);
+        car.spawn((inside, MeshMaterial3d(matt(&mut materials, 0.6, 0.3))));
+        car.spawn((Mesh3d(meshes.add(car::lamps(&size, Lamp::Head))), MeshMaterial3d(white)));
+        for lamp in [Lamp::Brake, Lamp::Left, Lamp::Right] {
+            let base_color = if lamp == Lamp::Brake { RED_GLASS } else { AMBER_GLASS };
+            let glass =
+                materials.add(StandardMaterial { base_color, perceptual_roughness: 0.3, ..default() });
+            car.spawn((
+                Lit(lamp, glass.clone()),
+                Mesh3d(meshes.add(car::lamps(&size, lamp))),
+                MeshMaterial3d(glass),
+            ));
+        }
         let hub = size.eyes() + Vec3::new(0.50, -0.32, 0.0);
         let steering =
             (SteeringWheel, Mesh3d(meshes.add(car::steering_wheel())), Transform::from_translation(hub));
@@ -277,7 +335,9 @@ fn move_car(
     mut bodies: Query<&mut Transform, (With<CarBody>, Without<CarWheel>, Without<SteeringWheel>)>,
     mut wheels: Query<(&CarWheel, &mut Transform), (Without<CarBody>, Without<SteeringWheel>)>,
     mut hands: Query<&mut Transform, (With<SteeringWheel>, Without<CarBody>, Without<CarWheel>)>,
-    lamps: Query<&BrakeLamps>,
+    lamps: Query<&Lit>,
+    mut interiors: Query<&mut Visibility, (With<Interior>, Without<Exterior>)>,
+    mut exteriors: Query<&mut Visibility, (With<Exterior>, Without<Interior>)>,
     mut materials: ResMut<Assets<StandardMaterial>>,
 ) {
     let (Some(size), Some(moment)) = (loaded.size, live.shown()) else { return };
@@ -295,9 +355,22 @@ fn move_car(
         // Raked, and turned about the column: left is counter-clockwise for the driver.
         at.rotation = Quat::from_rotation_z(0.4) * Quat::from_rotation_x(-wheel_rad);
     }
+    let (inside, outside) = match live.camera {
+        CameraMode::Cockpit => (Visibility::Inherited, Visibility::Hidden),
+        _ => (Visibility::Hidden, Visibility::Inherited),
+    };
+    interiors.iter_mut().for_each(|mut seen| _ = seen.set_if_neq(inside));
+    exteriors.iter_mut().for_each(|mut seen| _ = seen.set_if_neq(outside));
     let brakes = moment.value("brake_torque_nm") > 150.0;
-    for BrakeLamps(material) in &lamps {
-        let wanted = if brakes { LinearRgba::rgb(6.0, 0.15, 0.1) } else { LinearRgba::rgb(0.25, 0.0, 0.0) };
+    let bright = moment.time_s.rem_euclid(BLINK_S) < 0.5 * BLINK_S;
+    for Lit(lamp, material) in &lamps {
+        let wanted = match lamp {
+            Lamp::Brake if brakes => LinearRgba::rgb(6.0, 0.15, 0.1),
+            Lamp::Brake => LinearRgba::rgb(0.25, 0.0, 0.0),
+            Lamp::Left if bright && moment.turn == TurnSignal::Left => LinearRgba::rgb(5.0, 1.6, 0.05),
+            Lamp::Right if bright && moment.turn == TurnSignal::Right => LinearRgba::rgb(5.0, 1.6, 0.05),
+            _ => LinearRgba::rgb(0.12, 0.04, 0.0),
+        };
         if materials.get(material).is_some_and(|material| material.emissive != wanted)
             && let Some(mut material) = materials.get_mut(material)
         {
@@ -347,7 +420,13 @@ fn travelled(
 /// Newtons for a metre of arrow.
 const FORCE_NPM: f32 = 2500.0;
 
-fn draw_lines(live: Res<Live>, loaded: Res<Loaded>, place: Res<Place>, mut gizmos: Gizmos) {
+fn draw_lines(
+    live: Res<Live>,
+    loaded: Res<Loaded>,
+    place: Res<Place>,
+    mut gizmos: Gizmos,
+    mut lying: Gizmos<Lying>,
+) {
     let (Some(size), Some(moment)) = (loaded.size, live.shown()) else { return };
     let layers = live.layers;
     let rotation = Place::rotation(moment.attitude);
@@ -376,21 +455,21 @@ fn draw_lines(live: Res<Live>, loaded: Res<Loaded>, place: Res<Place>, mut gizmo
     if layers.trajectory && live.scrub.is_none() {
         let points =
             live.session.view().trajectory_m.iter().map(|point| place.point(*point) + Vec3::Y * 0.12);
-        gizmos.linestrip(points, Color::srgb(1.0, 0.55, 0.05));
+        lying.linestrip(points, Color::srgb(1.0, 0.55, 0.05));
     }
     if let Some(believed) = moment.believed_m.filter(|_| layers.believed) {
         let at = place.point(believed) + Vec3::Y * 0.1;
         let [east, north] = moment.sigma_m;
         let violet = Color::srgb(0.75, 0.3, 1.0);
-        gizmos.line(at - Vec3::X * 0.4, at + Vec3::X * 0.4, violet);
-        gizmos.line(at - Vec3::Z * 0.4, at + Vec3::Z * 0.4, violet);
-        gizmos.line(at, at + Vec3::Y * 2.4, violet.with_alpha(0.6));
-        gizmos.ellipse(flat(at), Vec2::new(3.0 * east, 3.0 * north), violet);
+        lying.line(at - Vec3::X * 0.4, at + Vec3::X * 0.4, violet);
+        lying.line(at - Vec3::Z * 0.4, at + Vec3::Z * 0.4, violet);
+        lying.line(at, at + Vec3::Y * 2.4, violet.with_alpha(0.6));
+        lying.ellipse(flat(at), Vec2::new(3.0 * east, 3.0 * north), violet);
     }
     if let Some(ghost) =
         live.session.previous().filter(|_| layers.ghost).and_then(|run| run.at(moment.time_s))
     {
-        draw_ghost(ghost, &size, &place, &mut gizmos);
+        draw_ghost(ghost, &size, &place, &mut lying);
     }
 }
 
@@ -400,7 +479,7 @@ fn flat(at: Vec3) -> Isometry3d {
 }
 
 /// The outline of the car of another run.
-fn draw_ghost(ghost: &Moment, size: &Dimensions, place: &Place, gizmos: &mut Gizmos) {
+fn draw_ghost(ghost: &Moment, size: &Dimensions, place: &Place, gizmos: &mut Gizmos<Lying>) {
     let rotation = Place::rotation(ghost.attitude);
     let named = |name: &str| TraceSample::COLUMNS.iter().position(|(column, _)| *column == name);
     let at = ["x_m", "y_m", "z_m"].map(|name| named(name).map_or(0.0, |i| f64::from(ghost.values[i])));

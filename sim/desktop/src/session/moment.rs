@@ -1,5 +1,6 @@
 //! One instant of a run, as it is recorded for the window.
 
+use skidpad_bywire::TurnSignal;
 use skidpad_engine::{Simulation, TraceSample};
 
 /// A wheel at one instant.
@@ -30,6 +31,8 @@ pub struct Moment {
     pub attitude: [f64; 4],
     /// Wheels FL, FR, RL, RR.
     pub wheels: [WheelMoment; 4],
+    /// The turn lamps that blink.
+    pub turn: TurnSignal,
     /// Where the stack believes the rear axle to be, world frame, m.
     pub believed_m: Option<[f64; 3]>,
     /// Standard deviation that the receiver claims for its position, east and north, m.
@@ -64,6 +67,7 @@ impl Moment {
             position_m: state.position_m.into(),
             attitude: state.attitude.0,
             wheels,
+            turn: simulation.turn_signal(),
             believed_m: sample.sample.believed.map(|believed| believed.position_m),
             sigma_m,
             values: sample.values().map(|value| value as f32),

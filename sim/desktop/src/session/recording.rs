@@ -78,6 +78,7 @@ mod tests {
             position_m: [time_s, 0.0, 0.0],
             attitude: [1.0, 0.0, 0.0, 0.0],
             wheels: [WheelMoment::default(); 4],
+            turn: skidpad_bywire::TurnSignal::Off,
             believed_m: None,
             sigma_m: [0.0; 2],
             values: [0.0; skidpad_engine::TraceSample::COLUMNS.len()],

@@ -68,6 +68,7 @@ fn parse(text: &str) -> Result<Recording, String> {
             position_m,
             attitude,
             wheels: [WheelMoment::default(); 4],
+            turn: skidpad_bywire::TurnSignal::Off,
             believed_m: None,
             sigma_m: [0.0; 2],
             values,

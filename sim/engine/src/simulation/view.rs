@@ -2,7 +2,7 @@
 
 use super::{Simulation, add_counts, held};
 use crate::observer::RunEvent;
-use skidpad_bywire::{Mode, Subsystem};
+use skidpad_bywire::{Mode, Subsystem, TurnSignal};
 use skidpad_msgs::apollo::canbus::chassis::DrivingMode;
 use skidpad_scenario::Action;
 use skidpad_score::{Metrics, Verdict};
@@ -17,6 +17,11 @@ impl Simulation {
     /// Whether brake, throttle or steering follow their commands; `None` for the subsystems without EN.
     pub fn bywire_mode(&self, subsystem: Subsystem) -> Option<Mode> {
         self.car.bywire.mode(subsystem)
+    }
+
+    /// The turn signal that the car shows: the driver's lever, or the computer's command while it is off.
+    pub fn turn_signal(&self) -> TurnSignal {
+        self.car.bywire.turn_signal()
     }
 
     /// The stack's driving mode.
