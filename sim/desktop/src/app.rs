@@ -359,10 +359,11 @@ pub fn main() -> ExitCode {
 const DEMO: &str = "scenarios/tracking/skid_pad_left.toml";
 
 fn run(args: Args) -> Result<(), String> {
-    let library = Library::locate(args.scenario.as_deref()).map_err(|error| error.to_string())?;
+    let mut library = Library::locate(args.scenario.as_deref()).map_err(|error| error.to_string())?;
     let root = library.root().to_path_buf();
+    // What is wrong with it is better read where it was asked for than in a window.
     if let Some(file) = &args.scenario {
-        std::fs::metadata(file).map_err(|error| format!("{}: {error}", file.display()))?;
+        library.load(file).map_err(|error| error.to_string())?;
     }
     let overlay = args.overlay.as_deref().map(read_trace).transpose().map_err(|error| error.to_string())?;
     let folder = args.screenshot.clone().unwrap_or_else(|| PathBuf::from("."));
