@@ -38,11 +38,11 @@ def drive(now, pose, speed_mps, start, path):
     _, _, due_mps, due_mps2, due_s, _ = min(path, key=lambda p: abs(start + p[5] - now))
     if due_mps < 0.02 and speed_mps < 0.3:
         return 0.0, 30.0, steering
-    error = due_mps + 0.3 * (due_s - path[near][4]) - speed_mps
+    error = due_mps + 0.6 * (due_s - path[near][4]) - speed_mps
     memory["sum"] = max(-3.0, min(3.0, memory["sum"] + 0.01 * error))
     wanted_mps2 = due_mps2 + error + 0.3 * memory["sum"]
     if wanted_mps2 < -0.15:
-        return 0.0, 18.0 - 4.0 * wanted_mps2, steering
+        return 0.0, 20.0 - 3.5 * wanted_mps2, steering
     return 17.0 + 0.4 * speed_mps + 5.0 * wanted_mps2, 0.0, steering
 
 def remember(name):

@@ -3,8 +3,8 @@
 use skidpad_engine::{SeatId, Seats, TopicMessage};
 use skidpad_kernel::SimTime;
 use skidpad_links::lockstep::{
-    FrameReader, Invitation, Lockstep, LockstepName, LockstepReport, MAX_FRAME_BYTES, Patience, VERSION,
-    write_frame,
+    FrameReader, Invitation, Lockstep, LockstepName, LockstepReport, LockstepSocket, MAX_FRAME_BYTES,
+    Patience, VERSION, write_frame,
 };
 use skidpad_links::{Health, TopicLink};
 use skidpad_msgs::Message as _;
@@ -404,6 +404,37 @@ fn a_second_stack_is_turned_away_and_the_first_goes_on() {
     assert_eq!((report.steps, report.turned_away, report.failure.clone()), (10, 1, None));
     first.join().unwrap();
     assert!(report.sentences()[0].contains("turned 1 away"));
+}
+
+#[test]
+fn a_socket_serves_run_after_run_and_who_waits_in_the_end_is_told_so() {
+    let socket = LockstepSocket::open(&"lockstep:tcp:127.0.0.1:0".parse().unwrap()).unwrap();
+    let patience = Patience { join: Duration::from_secs(20), answer: Duration::from_secs(20) };
+    let run_of = |scenario: &str| {
+        let seats = Seats::NONE.with(SeatId::Control);
+        let invitation = Invitation { seats, scenario: scenario.into(), ..Invitation::default() };
+        Lockstep::on(&socket, invitation, patience, None)
+    };
+    let first = run_of("first");
+    let mut stacks = [Stack::connect(&first), Stack::connect(&first)];
+    let [stack, early] = &mut stacks;
+    let mut first = first;
+    stack.say(from_stack::Content::Ready(Ready { version: VERSION, ..Ready::default() }));
+    while !first.look() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(stack.hello().scenario, "first");
+    Box::new(first).finish(None);
+    assert_eq!(stack.bye().reason, "the run was interrupted");
+    // One that came during the first run, and was not turned away by a step of it, is met by the second.
+    let mut second = run_of("second");
+    second.look();
+    assert_eq!(early.hello().scenario, "second");
+    let mut late = Stack::connect(&second);
+    drop(second);
+    drop(socket);
+    assert_eq!(late.bye().reason, "there are no more runs");
+    assert!(late.hear().is_none());
 }
 
 #[cfg(unix)]
