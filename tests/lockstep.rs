@@ -304,12 +304,22 @@ impl Stack {
 }
 
 /// Runs the straight road with a stack that does so, which is given its first and its second of driving.
-fn misbehave(name: &str, act: impl FnOnce(Stack)) -> (Option<i32>, Value) {
+fn misbehave(name: &str, answer_within_s: &str, act: impl FnOnce(Stack)) -> (Option<i32>, Value) {
     let story = Story::new(name);
     let (scenario, out) = (story.file("straight.toml", STRAIGHT), story.path("out"));
     let link = "lockstep:tcp:127.0.0.1:0";
-    let arguments =
-        ["run", &scenario, "--link", link, "--external", "control", "--answer-within", "1", "--out", &out];
+    let arguments = [
+        "run",
+        &scenario,
+        "--link",
+        link,
+        "--external",
+        "control",
+        "--answer-within",
+        answer_within_s,
+        "--out",
+        &out,
+    ];
     let mut run = Running::start(&arguments);
     let stack = Stack::join(&address(&mut run));
     act(stack);
@@ -320,7 +330,8 @@ fn misbehave(name: &str, act: impl FnOnce(Stack)) -> (Option<i32>, Value) {
 
 #[track_caller]
 fn assert_lost(name: &str, words: &str, act: impl FnOnce(Stack)) {
-    let (code, result) = misbehave(name, act);
+    let answer_within_s = if words.contains("did not answer") { "2" } else { "60" };
+    let (code, result) = misbehave(name, answer_within_s, act);
     assert_eq!(code, Some(3), "{result:#}");
     let error = result["error"].as_str().unwrap();
     assert!(error.contains("lost the stack \"vandal\" in step ") && error.contains(words), "{error}");
@@ -348,16 +359,16 @@ fn a_stack_that_dies_while_it_drives_is_exit_status_3_with_the_event_and_the_ste
 
 #[test]
 fn a_stack_that_stops_is_waited_for_as_long_as_was_said_and_is_exit_status_3() {
-    assert_lost("lockstep_stops", "in step 300: it did not answer within 1 s", |mut stack| {
+    assert_lost("lockstep_stops", "in step 300: it did not answer within 2 s", |mut stack| {
         stack.brake(300, |_, _| ()).unwrap();
         let bye = stack.brake(u64::MAX, |_, _| ()).unwrap_err();
-        assert!(bye.reason.contains("did not answer within 1 s"), "{bye:?}");
+        assert!(bye.reason.contains("did not answer within 2 s"), "{bye:?}");
     });
 }
 
 #[test]
 fn commands_that_are_no_numbers_are_an_event_and_do_no_harm_to_the_simulator() {
-    let (code, result) = misbehave("lockstep_nan", |mut stack| {
+    let (code, result) = misbehave("lockstep_nan", "60", |mut stack| {
         let bye = stack.brake(u64::MAX, |number, command| {
             if (300..400).contains(&number) {
                 command.brake = Some(f64::NAN);
@@ -515,11 +526,11 @@ fn a_process_that_is_stopped_for_longer_than_was_said_is_lost() {
     if !has_python() {
         return;
     }
-    let stand = Stand::new("lockstep_stop", &["one"], &["--answer-within", "1"]);
+    let stand = Stand::new("lockstep_stop", &["one"], &["--answer-within", "2"]);
     let mut stack = stand.stack(&["300", "stop"]);
     stack.expect("step 300");
     let (results, _) = stand.finish(3);
-    assert_is_lost(&results[0], "it did not answer within 1 s");
+    assert_is_lost(&results[0], "it did not answer within 2 s");
 }
 
 #[test]
@@ -527,11 +538,11 @@ fn half_a_frame_and_then_silence_or_the_end_is_lost() {
     if !has_python() {
         return;
     }
-    let silent = Stand::new("lockstep_half_silent", &["one"], &["--answer-within", "1"]);
+    let silent = Stand::new("lockstep_half_silent", &["one"], &["--answer-within", "2"]);
     let mut stack = silent.stack(&["300", "half"]);
     stack.expect("step 300");
     let (results, _) = silent.finish(3);
-    assert_is_lost(&results[0], "it did not answer within 1 s");
+    assert_is_lost(&results[0], "it did not answer within 2 s");
     drop(stack);
     let killed = Stand::new("lockstep_half_killed", &["one"], &[]);
     let mut stack = killed.stack(&["300", "half"]);
