@@ -224,6 +224,31 @@ fn a_control_that_comes_late_is_waited_for_engaged_and_drives_to_a_pass() {
 }
 
 #[test]
+fn the_wish_for_real_time_priority_is_answered_in_output_and_report_and_never_an_error() {
+    let set = Set::new("external_realtime");
+    let short = set.story.file(
+        "short.toml",
+        SCENARIO.replace("9.0", "1.0").replace("[pass]", "[operator]\nengage = false\n[pass]"),
+    );
+    let (master, out) = (set.master.uri().to_string(), set.story.path("out"));
+    let control = set.control(0.0, 1.0, Illness::default());
+    let fixed = ["run", &short, "--ros-master", &master, "--external", "control", "--out", &out];
+    let run = skidpad(&[&fixed[..], &["--realtime-priority"]].concat());
+    drop(control);
+    // Whether the machine was fast enough is another story.
+    assert!(matches!(run.code, Some(0 | 1 | 3)), "{run:?}");
+    let said =
+        run.stderr.lines().find_map(|line| line.strip_prefix("note: real-time priority ")).expect("a note");
+    assert!(said == "granted: SCHED_FIFO 10" || said.starts_with("refused: "), "{said}");
+    assert_eq!(set.timing()["realtime_priority"], said);
+    assert!(run.stdout.contains(&format!("real-time priority {said}")), "{}", run.stdout);
+    eprintln!("{said}");
+
+    let paceless = skidpad(&["run", &short, "--realtime-priority"]).expect(0);
+    assert!(paceless.stderr.contains("not asked for"), "{}", paceless.stderr);
+}
+
+#[test]
 fn without_a_stack_the_run_says_what_is_missing_and_exits_with_3() {
     let set = Set::new("external_never");
     let run = set.run(&["--wait", "1"]).expect(3);
@@ -356,6 +381,18 @@ fn an_unmodified_controller_under_libfaketime_drives_at_three_times_the_pace_to_
     // A clock that was learned wrongly would be seconds off.
     let age_ms = outside["stack"]["command_age_p50_ms"].as_f64().unwrap();
     assert!((-5.0..60.0).contains(&age_ms), "{outside}");
+}
+
+#[test]
+fn numbers_of_a_scenario_that_do_not_reach_the_control_outside_are_said_before_it_runs() {
+    let file = "scenarios/stopping/pull_away_on_20_up.toml";
+    let link = ["--link", "lockstep:tcp:127.0.0.1:0", "--external", "control", "--wait", "0"];
+    let run = skidpad(&[&["run", file][..], &link].concat()).expect(3);
+    let line = run.stderr.lines().find(|line| line.starts_with("warning: ")).expect("a warning");
+    for words in [file, "[stack.control_overrides] does not reach the control outside", "longitudinal"] {
+        assert!(line.contains(words), "{words}: {line}");
+    }
+    assert!(!skidpad(&["run", file]).expect(0).stderr.contains("warning"));
 }
 
 #[test]

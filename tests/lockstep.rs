@@ -628,7 +628,7 @@ fn without_a_stack_it_is_exit_status_3_and_a_name_that_is_none_2() {
 
 #[cfg(unix)]
 #[test]
-fn ctrl_c_ends_the_wait_for_a_stack_and_leaves_no_socket_behind() {
+fn who_is_told_to_end_while_it_waits_for_a_stack_leaves_no_socket_behind() {
     let story = Story::new("lockstep_interrupt");
     let scenario = story.file("straight.toml", STRAIGHT);
     let (socket, link) = unix(&story);
@@ -636,7 +636,7 @@ fn ctrl_c_ends_the_wait_for_a_stack_and_leaves_no_socket_behind() {
         Running::start(&["run", &scenario, "--link", &link, "--external", "control", "--wait", "100"]);
     address(&mut run);
     assert!(socket.exists());
-    let killed = Command::new("kill").args(["-INT", &run.child.id().to_string()]).status().unwrap();
+    let killed = Command::new("kill").args(["-TERM", &run.child.id().to_string()]).status().unwrap();
     assert!(killed.success());
     assert_eq!(run.finish().0, Some(130));
     assert!(!socket.exists());

@@ -1,10 +1,12 @@
 //! ROS 1 from the command line.
 
 mod common;
-use common::{repository, skidpad};
-use skidpad_ros1::{Master, Node, NodeOptions, TopicSpec, tcpros};
+use common::peers::Running;
+use common::{Story, repository, skidpad};
+use skidpad_ros1::{Client, Master, Node, NodeOptions, TopicSpec, tcpros, xmlrpc::Value};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -81,4 +83,89 @@ fn the_hmi_hears_that_the_hardware_is_there_and_one_that_is_not_there_is_a_note(
     assert!(heard.contains("Content-Type: application/json") && heard.ends_with(hardware), "{heard}");
     let run = skidpad(&["run", scenario, "--hmi", "http://127.0.0.1:1"]).expect(0);
     assert!(run.stderr.contains("note: the HMI was never told that the hardware is there"), "{}", run.stderr);
+}
+
+/// A node that lives by /clock says every tenth of a second what time it is here and there.
+const WATCHER: &str = r#"
+import rospy, sys, time
+rospy.init_node("watcher")
+while rospy.get_time() == 0.0:
+    time.sleep(0.01)
+began = time.time()
+while time.time() < began + 3.0:
+    print(time.time(), rospy.get_time(), flush=True)
+    time.sleep(0.1)
+"#;
+
+#[test]
+fn a_rospy_node_with_use_sim_time_lives_in_simulated_time_at_any_pace() {
+    let python = "/usr/bin/python3";
+    let check = Command::new(python).args(["-c", "import rospy"]).stderr(Stdio::null()).status();
+    if !check.is_ok_and(|status| status.success()) {
+        return skidpad_test_support::skip("python3-rospy is not installed");
+    }
+    let story = Story::new("ros_clock");
+    let scenario = repository().join("scenarios/manual/creep.toml");
+    let scenario = scenario.to_str().unwrap();
+    for pace in ["2", "0.5"] {
+        let master = Master::start(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0)).unwrap();
+        let uri = master.uri().to_string();
+        let client = Client { caller: "/test".into(), fallback: None, at_most: Duration::from_secs(5) };
+        client.ask(master.uri(), "setParam", vec!["/use_sim_time".into(), Value::Bool(true)]).unwrap();
+        // It waits in vain for a control; time passes for the car and for who watches.
+        let mut run = Running::start(&[
+            "run",
+            scenario,
+            "--ros-master",
+            &uri,
+            "--external",
+            "control",
+            "--clock",
+            "--pace",
+            pace,
+            "--wait",
+            "60",
+        ]);
+        run.link();
+        let watched = Command::new(python)
+            .args(["-c", WATCHER])
+            .env("ROS_MASTER_URI", &uri)
+            .env("ROS_IP", "127.0.0.1")
+            .env("ROS_HOME", story.folder())
+            .env("ROS_LOG_DIR", story.folder())
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        drop(run);
+        let text = String::from_utf8(watched.stdout).unwrap();
+        let times: Vec<[f64; 2]> = text
+            .lines()
+            .map(|line| {
+                let mut numbers = line.split(' ').map(|number| number.parse().unwrap());
+                [numbers.next().unwrap(), numbers.next().unwrap()]
+            })
+            .collect();
+        assert!(times.len() > 10, "{text}{}", String::from_utf8_lossy(&watched.stderr));
+        assert!(times.windows(2).all(|pair| pair[1][1] >= pair[0][1]), "never back: {text}");
+        let (first, last) = (times[0], times[times.len() - 1]);
+        let scale = (last[1] - first[1]) / (last[0] - first[0]);
+        let wanted: f64 = pace.parse().unwrap();
+        eprintln!("pace {pace}: {scale:.3} s of /clock in a second");
+        // A machine that stalls catches up within the three seconds or falls behind by what it stalled.
+        assert!((0.7 * wanted..1.15 * wanted).contains(&scale), "{scale}: {text}");
+        // It counts from the wall clock of the beginning.
+        assert!((first[1] - first[0]).abs() < 60.0, "{first:?}");
+    }
+}
+
+#[test]
+fn a_clock_without_ros_is_refused() {
+    let scenario = repository().join("scenarios/manual/creep.toml");
+    let scenario = scenario.to_str().unwrap();
+    let run = skidpad(&["run", scenario, "--clock"]).expect(2);
+    assert!(
+        run.stderr.contains("/clock is a topic of ROS") && run.stderr.contains("--link ros1"),
+        "{}",
+        run.stderr
+    );
 }

@@ -237,10 +237,15 @@ fn without_arguments_the_folder_scenarios_runs() {
 
 #[cfg(unix)]
 #[test]
-fn an_interrupted_run_reports_what_finished() {
+fn a_run_that_is_interrupted_or_told_to_end_reports_what_finished() {
+    ["INT", "TERM", "HUP"].into_iter().for_each(interrupted_by);
+}
+
+#[cfg(unix)]
+fn interrupted_by(signal: &str) {
     use std::process::{Command, Stdio};
     use std::time::{Duration, Instant};
-    let story = Story::new("interrupted");
+    let story = Story::new(&format!("interrupted_{signal}"));
     story.file("suite/1.toml", scenario("short", 1.0, ""));
     // No one engages the stack: an hour of standing still.
     story.file("suite/2.toml", scenario("long", 3600.0, "") + "[operator]\nengage = false\n");
@@ -259,7 +264,8 @@ fn an_interrupted_run_reports_what_finished() {
         std::thread::sleep(Duration::from_millis(5));
     }
     std::thread::sleep(Duration::from_millis(200));
-    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let killed =
+        Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status().unwrap();
     assert!(killed.success());
     let output = child.wait_with_output().unwrap();
     let stdout = String::from_utf8(output.stdout).unwrap();

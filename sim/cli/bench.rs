@@ -47,6 +47,9 @@ pub struct Args {
     /// slcan-tcp on a free port]
     #[arg(long, value_name = "LINK", num_args = 0.., default_missing_values = ["slcan", "slcan-tcp:127.0.0.1:0"])]
     links: Option<Vec<LinkName>>,
+    /// With --links: car and peer ask for real-time priority (SCHED_FIFO)
+    #[arg(long, requires = "links")]
+    realtime_priority: bool,
     /// Instead: how many steps a second a car and a trivial stack make in lock-step, over a Unix socket and TCP
     #[arg(long, conflicts_with = "links")]
     lockstep: bool,
@@ -60,6 +63,7 @@ Examples:
   cargo run --release -- bench
   skidpad bench --json --repeats 20 > bench.json
   skidpad bench --links
+  skidpad bench --links --realtime-priority
   skidpad bench --lockstep
 
 JSON keys: vehicle_core, closed_loop { sim_s_per_cpu_s, sim_s_per_wall_s, simulated_s },
@@ -112,7 +116,7 @@ pub fn run(args: &Args) -> Result<Status, Failure> {
     let mut library = Library::locate(None).map_err(Failure::usage)?;
     let build = if cfg!(debug_assertions) { "debug" } else { "release" };
     if let Some(names) = &args.links {
-        let bench = links::measure(names, library.root(), build)?;
+        let bench = links::measure(names, args.realtime_priority, library.root(), build)?;
         print(&if args.json { json(&bench) } else { links::text(&bench) })?;
         return Ok(Status::Passed);
     }

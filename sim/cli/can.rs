@@ -34,7 +34,7 @@ Examples:
 Exit status:
   0    done
   2    a file, a link or an argument is wrong
-  130  interrupted with Ctrl-C";
+  130  interrupted: Ctrl-C, SIGTERM or SIGHUP";
 
 #[derive(Subcommand)]
 enum Command {
@@ -126,7 +126,7 @@ Examples:
 Exit status:
   0    the time is over, or the other end is gone
   2    the link or an argument is wrong
-  130  interrupted with Ctrl-C";
+  130  interrupted: Ctrl-C, SIGTERM or SIGHUP";
 
 /// Play a candump text into a link, each frame at its time
 ///
@@ -154,7 +154,7 @@ Examples:
 Exit status:
   0    everything was played
   2    a line, the link or an argument is wrong
-  130  interrupted with Ctrl-C";
+  130  interrupted: Ctrl-C, SIGTERM or SIGHUP";
 
 /// Runs the subcommand.
 pub fn run(args: &Args) -> Result<Status, Failure> {

@@ -1,12 +1,12 @@
-//! Ctrl-C.
+//! Ctrl-C, and the signals that ask a program to end.
 
 use crate::status::{Failure, Status};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 static PRESSED: AtomicBool = AtomicBool::new(false);
 
-/// From now on, Ctrl-C sets the flag that is returned, for those who work to stop and report; pressed again,
-/// it ends the program at once.
+/// From now on, Ctrl-C (SIGINT), SIGTERM and SIGHUP set the flag that is returned, for those who work to stop and report;
+/// the second of them ends the program at once.
 pub fn watch() -> Result<&'static AtomicBool, Failure> {
     ctrlc::set_handler(|| {
         if PRESSED.swap(true, Ordering::Relaxed) {

@@ -52,7 +52,7 @@ Exit status:
   2    a file or an argument is wrong; nothing of it was run
   3    an external stack was missing, silent or broke the protocol
   4    internal error: a bug in Skidpad, please report it
-  130  interrupted with Ctrl-C";
+  130  interrupted: Ctrl-C, SIGTERM or SIGHUP";
 
 #[derive(Subcommand)]
 enum Command {

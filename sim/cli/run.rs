@@ -4,8 +4,7 @@ use crate::interrupt;
 use crate::output::{OutFile, print, write_file};
 use crate::status::{Failure, Status};
 use progress::Progress;
-use skidpad_engine::SeatId;
-use skidpad_engine::{RunOptions, Simulation};
+use skidpad_engine::{RunOptions, SeatId, Simulation, out_of_reach};
 use skidpad_links::{LinkName, PaceArg, ReceiverLinkName, RosLinkName, TopicLinkName, Wanted, meet};
 use skidpad_report::{Outcome, TableStyle, junit_xml, report_json, table, timing_json};
 use skidpad_scenario::{Library, LoadedScenario, discover};
@@ -83,6 +82,13 @@ pub struct Args {
     /// else max]
     #[arg(long, value_name = "PACE")]
     pace: Option<PaceArg>,
+    /// Publish simulated time on /clock of a ros1 link, for nodes that live by it (use_sim_time); Apollo 1.0 does not
+    #[arg(long)]
+    clock: bool,
+    /// Ask the system to run the simulation's thread before all others (SCHED_FIFO), so that ticks are in time on a busy
+    /// machine; if it refuses, the run goes on and says so
+    #[arg(long)]
+    realtime_priority: bool,
     /// How long to wait until the stack of external seats has engaged the car, s
     #[arg(long, value_name = "S", default_value_t = meet::WAIT_S, value_parser = clap::value_parser!(u32).range(0..=86400))]
     wait: u32,
@@ -106,6 +112,7 @@ Examples:
   skidpad run --reference drive.csv --utm-zone 10  follow a recorded drive
   skidpad run my_scenario.toml --can slcan --external canbus
   skidpad run my_scenario.toml --link ros1 --external control
+  skidpad run my_scenario.toml --link ros1 --external control --clock --pace 2
   skidpad run my_scenario.toml --link lockstep:unix:/tmp/stack --external control
   skidpad run my_scenario.toml --gnss tcp:127.0.0.1:3001
 
@@ -121,7 +128,7 @@ Exit status:
   2    a file or an argument is wrong; if a scenario file is, nothing was run
   3    an external stack was missing, fell silent or broke the protocol, or the machine was too slow to judge it
   4    internal error; the other scenarios have been run and reported
-  130  interrupted with Ctrl-C; finished scenarios are reported, the others as not run";
+  130  interrupted (Ctrl-C, SIGTERM, SIGHUP): links were closed; finished scenarios are reported, the others as not run";
 
 /// Vehicle that follows a recording.
 const DEFAULT_VEHICLE: &str = "lincoln_mkz";
@@ -148,12 +155,19 @@ pub fn run(args: &Args) -> Result<Status, Failure> {
         topics: topic_links(args)?,
         external: args.external.iter().copied().collect(),
         pace: args.pace,
+        clock: args.clock,
+        realtime_priority: args.realtime_priority,
         wait_s: args.wait,
         answer_within_s: args.answer_within,
         stop: Some(stop),
         ..Wanted::default()
     };
     outside.check(&mut scenarios)?;
+    for scenario in &scenarios {
+        for sentence in out_of_reach(scenario, meet::external_of(scenario)) {
+            eprintln!("warning: {}: {sentence}", scenario.file.display());
+        }
+    }
     let options = RunOptions { seed: args.seed, ..RunOptions::default() };
     let jobs = args.jobs.map_or_else(cores, NonZeroUsize::get);
     set_up(&scenarios, &options, jobs)?;

@@ -32,6 +32,17 @@ pub struct NoSuchFault {
     pub fault: Fault,
 }
 
+/// What the computer asks for in its command frames, to their resolution.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Commanded {
+    /// Throttle pedal, %.
+    pub throttle_pct: f64,
+    /// Brake pedal, %.
+    pub brake_pct: f64,
+    /// Steering wheel, deg, positive left.
+    pub steering_wheel_deg: f64,
+}
+
 /// The by-wire modules of one car. See the crate's documentation.
 ///
 /// Per tick: [`receive`](ByWire::receive) each frame that has arrived, [`update`](ByWire::update) once, step the
@@ -362,6 +373,16 @@ impl ByWire {
     /// The turn signal at the last update.
     pub fn turn_signal(&self) -> TurnSignal {
         self.state.turn_signal
+    }
+
+    /// What the computer last asked for in right command frames, obeyed or not; zeros before the first.
+    pub fn commanded(&self) -> Commanded {
+        let s = &self.state;
+        Commanded {
+            throttle_pct: s.throttle_command_pct,
+            brake_pct: s.brake_command_pct,
+            steering_wheel_deg: s.angle_command_deg,
+        }
     }
 
     /// Torque of the driver's hands on the column at the last update, Nm, positive left.

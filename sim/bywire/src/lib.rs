@@ -88,7 +88,7 @@ mod reports;
 mod state;
 mod unit;
 
-pub use bywire::{ByWire, ByWireError, NoSuchFault};
+pub use bywire::{ByWire, ByWireError, Commanded, NoSuchFault};
 pub use driver::{DriverInput, Hands, TurnSignal};
 pub use event::{Event, EventKind, Fault, GearReject, Subsystem, WatchdogCause};
 pub use gps::{CarGps, GpsFix};

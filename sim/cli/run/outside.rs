@@ -27,6 +27,7 @@ pub fn numbers(met: &Met) -> OutsideResult {
             missed_control_cycles: pace.missed_cycles,
             given_up_s: pace.given_up_s,
         }),
+        realtime_priority: met.realtime.as_ref().map(ToString::to_string),
         stack: external.as_ref().map(stack_result),
         links: can.chain(receiver).chain(topics).collect(),
     }
@@ -42,6 +43,7 @@ fn stack_result(stack: &ExternalReport) -> StackResult {
         command_age_p99_ms: age_ms(|age| age.p99_s),
         command_age_max_ms: age_ms(|age| age.max_s),
         missed_control_cycles: stack.missed_control_cycles,
+        stale_before_start: stack.stale_before_start,
         ignored_messages: stack.ignored_messages,
         seats: stack
             .seats

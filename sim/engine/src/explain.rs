@@ -1,7 +1,8 @@
 //! What a reader of the score should know about a run before blaming the controller.
 
+use crate::seats::{SeatId, Seats};
 use skidpad_geo::{MapFrame, wrap_angle};
-use skidpad_scenario::{Event, Trigger};
+use skidpad_scenario::{Event, LoadedScenario, Trigger};
 use skidpad_score::Reference;
 use skidpad_stack::control::{ControlConf, ErrorModel};
 use skidpad_stack::planning::Recording;
@@ -12,6 +13,30 @@ const WORTH_SAYING_RAD: f64 = 1e-3;
 const MOVING_MPS: f64 = 0.5;
 /// Rows looked at: each tenth.
 const EVERY: usize = 10;
+
+/// What the embedded control has in this scenario and a control outside does not get: numbers that the scenario
+/// replaces, and a pedal table of the car's own. Nothing if control is not in `external`.
+pub fn out_of_reach(scenario: &LoadedScenario, external: Seats) -> Vec<String> {
+    if !external.contains(SeatId::Control) {
+        return Vec::new();
+    }
+    let replaced: Vec<&str> = scenario.scenario.stack.control_overrides.keys().map(String::as_str).collect();
+    let overrides = (!replaced.is_empty()).then(|| {
+        format!(
+            "[stack.control_overrides] does not reach the control outside, which drives with numbers of its own; the \
+             limits of this scenario were set with these replaced: {}.",
+            replaced.join(", ")
+        )
+    });
+    let table = scenario.vehicle.params.bywire_kit.as_ref().map(|kit| {
+        let car = &scenario.scenario.vehicle;
+        format!(
+            "The pedal table of {car} (vehicles/{car}/calibration.csv) does not reach the control outside; the limits \
+             of this scenario were set with it, and a control that has the table of {kit} does not know this car."
+        )
+    });
+    overrides.into_iter().chain(table).collect()
+}
 
 /// How far the headings that planning sends are turned against the true headings of the path, and what
 /// that alone does to the lateral error.

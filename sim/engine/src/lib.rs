@@ -43,6 +43,7 @@ mod stack;
 mod trace;
 mod watch;
 
+pub use explain::out_of_reach;
 pub use message::{MessageError, TopicMessage};
 pub use observer::RunEvent;
 pub use outside::{Outside, Sender};

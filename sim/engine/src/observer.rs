@@ -36,12 +36,19 @@ pub(crate) struct Observer {
     truth: Sha256,
     /// The true state of this tick as bytes: the hash takes one long piece faster than many short ones.
     truth_bytes: Vec<u8>,
+    /// Steering-wheel angle of a steering command of 100 %, deg.
+    full_steering_deg: f64,
     /// Where on the path the trajectory last wanted the car, m.
     wanted_near_m: f64,
 }
 
 impl Observer {
-    pub(crate) fn new(epoch_unix_s: f64, frame: MapFrame, reference: Option<Arc<Reference>>) -> Self {
+    pub(crate) fn new(
+        epoch_unix_s: f64,
+        frame: MapFrame,
+        reference: Option<Arc<Reference>>,
+        full_steering_deg: f64,
+    ) -> Self {
         let wanted_near_m = reference.as_ref().map_or(0.0, |reference| reference.start_station_m());
         Observer {
             epoch_unix_s,
@@ -53,6 +60,7 @@ impl Observer {
             events: Vec::new(),
             truth: Sha256::new(),
             truth_bytes: Vec::new(),
+            full_steering_deg,
             wanted_near_m,
         }
     }
@@ -104,11 +112,23 @@ impl Observer {
     pub(crate) fn sample(&mut self, now: SimTime, car: &Car, stack: &Stack) -> TraceSample {
         let seen = stack.seen();
         let truth = true_state(car);
-        let command = seen.command.as_ref().map_or(Command::default(), |command| Command {
-            throttle_pct: command.throttle(),
-            brake_pct: command.brake(),
-            steering_pct: command.steering_target(),
-        });
+        let command = match (&seen.command, stack.control_drives()) {
+            (Some(command), true) => Command {
+                throttle_pct: command.throttle(),
+                brake_pct: command.brake(),
+                steering_pct: command.steering_target(),
+            },
+            (None, true) => Command::default(),
+            // The embedded control runs beside the stack outside, and nobody listens to it.
+            (_, false) => {
+                let asked = car.bywire.commanded();
+                Command {
+                    throttle_pct: asked.throttle_pct,
+                    brake_pct: asked.brake_pct,
+                    steering_pct: 100.0 * asked.steering_wheel_deg / self.full_steering_deg,
+                }
+            }
+        };
         let sample = Sample {
             time_s: self.scenario_s(now),
             engaged: stack.driving_mode() == DrivingMode::CompleteAutoDrive,

@@ -164,7 +164,7 @@ impl Simulation {
         let seed = options.seed.unwrap_or(spec.seed);
 
         let recording = recording_of(scenario)?;
-        let explanation =
+        let turned =
             recording.as_ref().zip(scenario.reference.as_ref()).and_then(|(recording, reference)| {
                 explain::heading_turn(recording, reference, &scenario.frame, &scenario.control)
             });
@@ -173,6 +173,7 @@ impl Simulation {
             .transpose()
             .map_err(|error| fail(error.to_string()))?;
         let external = options.external.union(Seats::external_in(&spec.stack));
+        let out_of_reach = explain::out_of_reach(scenario, external);
         let external_canbus = external.contains(SeatId::Canbus);
         let plans = planning.is_some() || external.contains(SeatId::Planning);
         let canbus = (!external_canbus)
@@ -220,11 +221,16 @@ impl Simulation {
             epoch_unix_s: options.epoch_unix_s,
             engages: spec.operator.engage,
             start_held: false,
-            observer: Observer::new(options.epoch_unix_s, scenario.frame, scenario.reference.clone()),
+            observer: Observer::new(
+                options.epoch_unix_s,
+                scenario.frame,
+                scenario.reference.clone(),
+                scenario.control.lateral.steer_single_direction_max_deg,
+            ),
             sampling: Periodic::new(SAMPLE_PERIOD, Duration::ZERO),
             estop: false,
             external_emergency: false,
-            explanations: explanation.into_iter().collect(),
+            explanations: turned.into_iter().chain(out_of_reach).collect(),
             injected: Vec::new(),
             injected_count: 0,
             scenario: scenario.clone(),

@@ -32,6 +32,8 @@ pub struct ExternalReport {
     /// Cycles of 10 ms in which control, being outside, owed a command: every gap between two of them that is longer
     /// than one and a half cycles counts as those that are missing in it.
     pub missed_control_cycles: u64,
+    /// Commands with a stale stamp before the scenario's time began: no event, since they may be an earlier run's.
+    pub stale_before_start: u64,
     /// How long the run waited for the stack, until the scenario's time began, s.
     pub waited_s: f64,
     /// Presses of the operator.
@@ -93,6 +95,8 @@ struct Commands {
     stamp_unix_s: Option<f64>,
     ages_s: Vec<f32>,
     missed: u64,
+    /// Stale ones before the scenario's time began.
+    stale_before: u64,
     sequence_num: Option<u32>,
     /// In the present second: when it began, commands, steps back of the sequence number.
     second: Option<(SimTime, u32, u32)>,
@@ -177,11 +181,15 @@ impl Watch {
         let age_s = stamp_unix_s.map(|stamp| unix_s - stamp);
         // Written so that a stamp that is no number is stale.
         let stale = age_s.is_some_and(|age_s| !(-STALE_S..=STALE_S).contains(&age_s));
-        if stale && !commands.stale {
+        // Before the scenario's time begins it may be left over from an earlier run, or the stack's clock not known
+        // yet; who goes on like that is told of then.
+        let has_begun = self.since.is_some();
+        commands.stale_before += u64::from(stale && !has_begun);
+        if stale && has_begun && !commands.stale {
             let age_s = age_s.unwrap_or(f64::NAN);
             notice("stale_command", format!("its stamp is {age_s:.3} s old; canbus does not look at it"));
         }
-        commands.stale = stale;
+        commands.stale = stale && has_begun;
         commands.stamp_unix_s = stamp_unix_s;
 
         let sequence_num = header.and_then(|header| header.sequence_num);
@@ -250,11 +258,13 @@ impl Watch {
             if gap > LOST_AFTER && heard.seat != SeatId::Planning && self.lost.is_none() {
                 let (seat, topic) = (heard.seat, heard.seat.topic_names()[0]);
                 let spoke = if heard.messages == 1 { "message" } else { "messages" };
-                self.lost = Some(format!(
+                let lost = format!(
                     "{seat} fell silent: nothing on {topic} for {:.1} s, after {} {spoke}",
                     gap.as_secs_f64(),
                     heard.messages
-                ));
+                );
+                self.notices.push(Notice { at: now, name: "stack_lost".to_owned(), detail: lost.clone() });
+                self.lost = Some(lost);
             }
         }
     }
@@ -304,6 +314,7 @@ impl Watch {
             seats: self.heard.iter().map(seat).collect(),
             command_age,
             missed_control_cycles: self.commands.missed,
+            stale_before_start: self.commands.stale_before,
             ..ExternalReport::default()
         }
     }

@@ -75,6 +75,7 @@ struct Computer<'a> {
     timer: Periodic,
     speed_mps: f64,
     top_mps: f64,
+    steering_wheel_deg: f64,
     silent_from: SimTime,
 }
 
@@ -86,6 +87,7 @@ impl<'a> Computer<'a> {
             timer: Periodic::new(period, period),
             speed_mps: 0.0,
             top_mps: 0.0,
+            steering_wheel_deg: 0.0,
             silent_from: SimTime::from_ms(u64::from(u32::MAX)),
         }
     }
@@ -108,7 +110,10 @@ impl Outside for Computer<'_> {
         let (throttle, brake) = if faster { (35.0, 0.0) } else { (0.0, 30.0) };
         send(0, self.command("BrakeCommand", &[("PedalCommand", brake), ("Enable", enable)]));
         send(0, self.command("ThrottleCommand", &[("PedalCommand", throttle), ("Enable", enable)]));
-        send(0, self.command("SteeringCommand", &[("AngleCommand", 0.0), ("Enable", enable)]));
+        send(
+            0,
+            self.command("SteeringCommand", &[("AngleCommand", self.steering_wheel_deg), ("Enable", enable)]),
+        );
     }
 
     fn frame_out(&mut self, _at: SimTime, from: Sender, frame: &Frame) {
@@ -135,6 +140,28 @@ fn a_canbus_outside_enables_the_units_drives_to_5_mps_and_stops() {
     assert!((1.0..1.05).contains(&outcome.events[0].time_s), "{:?}", outcome.events);
     let again = run(&scenario, &mut Computer::new(&scenario.vehicle.dbc));
     assert_eq!(again.truth_hash, outcome.truth_hash, "the same frames at the same instants, the same run");
+}
+
+#[test]
+fn the_commands_of_a_canbus_on_can_alone_are_those_of_its_frames_and_not_of_the_embedded_control() {
+    let scenario = load(EXTERNAL);
+    let mut computer = Computer::new(&scenario.vehicle.dbc);
+    computer.steering_wheel_deg = 4.7;
+    let mut last = None;
+    let simulation = Simulation::new(&scenario, &RunOptions::default()).unwrap();
+    let outcome =
+        simulation.run_outside(&mut computer, |sample| last = Some(sample.sample.command), || false);
+    let metrics = outcome.unwrap().metrics;
+    // To the resolution of the frames: 1/65535 of a pedal, 0.1 deg of the wheel, of 470.
+    let near = |value: f64, wanted: f64| (value - wanted).abs() < 0.002;
+    assert!(near(metrics.throttle_command_max_pct, 35.0), "{}", metrics.throttle_command_max_pct);
+    assert!(near(metrics.brake_command_max_pct, 30.0), "{}", metrics.brake_command_max_pct);
+    assert!(near(metrics.steering_command_rms_pct, 1.0), "{}", metrics.steering_command_rms_pct);
+    let last = last.unwrap();
+    assert!(
+        near(last.brake_pct, 30.0) && last.throttle_pct == 0.0 && near(last.steering_pct, 1.0),
+        "{last:?}"
+    );
 }
 
 #[test]

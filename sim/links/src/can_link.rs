@@ -4,7 +4,7 @@ use crate::group_port::GroupPort;
 use crate::name::LinkName;
 use crate::pty::{Pty, open_raw};
 use crate::report::{Counters, LinkReport};
-use crate::slcan_port::{Happened, Role, SlcanPort};
+use crate::slcan_port::{Happened, Role, SerialLine, SlcanPort};
 #[cfg(target_os = "linux")]
 use crate::socketcan_port::SocketCanPort;
 use crate::topic_link::Health;
@@ -207,14 +207,7 @@ impl CanLink {
                     Happened::Frame(frame) => on(0, frame),
                     Happened::Opened => opened = true,
                 });
-                if opened {
-                    // What an earlier peer has left; the first has nothing but our answers to read, and a peer that
-                    // is just reading them would take their vanishing for the end of the line (pyserial does).
-                    if counters.connects > 0 {
-                        port.stream.discard_unread();
-                    }
-                    counters.connects += 1;
-                }
+                counters.connects += u64::from(opened);
             }
             Kind::Device(port) => poll_one(port, counters, 0, &mut on),
             Kind::Client(port) => poll_one(port, counters, 0, &mut on),
@@ -330,7 +323,7 @@ fn note(done: io::Result<()>, counters: &mut Counters, error: &mut Option<String
     }
 }
 
-fn poll_one<S: io::Read + Write>(
+fn poll_one<S: SerialLine>(
     port: &mut SlcanPort<S>,
     counters: &mut Counters,
     slot: u8,

@@ -3,6 +3,7 @@
 use crate::can_link::{CanLink, LinkError, MAX_PEERS};
 use crate::name::LinkName;
 use crate::pace::{PaceReport, Pacer};
+use crate::realtime::RealtimePriority;
 use crate::receiver_link::{ReceiverLink, ReceiverLinkName, ReceiverLinkReport};
 use crate::report::LinkReport;
 use crate::stack_clock::StackClock;
@@ -46,6 +47,7 @@ pub struct Links {
     /// The peers on the bus hear nothing.
     is_off_bus: bool,
     pacer: Option<Pacer>,
+    realtime: Option<RealtimePriority>,
     epoch_unix_s: f64,
     /// Simulated time per wall time.
     scale: f64,
@@ -81,6 +83,8 @@ pub struct LinksReport {
     pub topics: Vec<TopicLinkReport>,
     /// The pace, if it was that of the clock.
     pub pace: Option<PaceReport>,
+    /// What came of the wish for real-time priority, if there was one.
+    pub realtime: Option<RealtimePriority>,
 }
 
 impl Links {
@@ -107,6 +111,7 @@ impl Links {
             needs_can_peer: false,
             is_off_bus: false,
             pacer,
+            realtime: None,
             epoch_unix_s: EPOCH_UNIX_S,
             scale,
             opened: Instant::now(),
@@ -160,19 +165,39 @@ impl Links {
         self.pacer.as_ref().map(Pacer::report)
     }
 
+    /// Simulated time zero is this Unix time, or the next tenth of a second after the latest that a link has shown on a
+    /// `/clock` to nodes that live by it: theirs must not go back. Returns it, s.
+    pub fn start_at(&mut self, epoch_unix_s: f64) -> f64 {
+        let shown = self.topics.iter().filter_map(|link| link.clock_shown_unix_s());
+        let after_all = shown.map(|shown| (shown * 10.0).floor() / 10.0 + 0.1);
+        self.epoch_unix_s = after_all.fold(epoch_unix_s, f64::max);
+        self.epoch_unix_s
+    }
+
     /// Waits for the next tenth of a second of the wall clock, which is simulated time zero, and returns it, Unix s:
     /// receivers measure at round times. From here on no time is given up.
     pub fn start_on_wall_clock(&mut self) -> f64 {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let to_go = (TENTH - now.as_nanos() % TENTH) as u64;
         std::thread::sleep(Duration::from_nanos(to_go));
-        self.epoch_unix_s = ((now.as_nanos() + u128::from(to_go)) / TENTH) as f64 / 10.0;
+        self.start_at(((now.as_nanos() + u128::from(to_go)) / TENTH) as f64 / 10.0);
         self.started = self.opened.elapsed();
         if let Some(pacer) = &mut self.pacer {
             pacer.start();
             pacer.keep_up();
         }
         self.epoch_unix_s
+    }
+
+    /// Asks for real-time scheduling of the calling thread, which has to be the one that runs the simulation, and returns
+    /// what came of it. `None` if no clock is kept: there is nothing to be in time for, and it would never sleep.
+    pub fn ask_for_realtime_priority(&mut self) -> Option<&RealtimePriority> {
+        let pacer = self.pacer.as_mut()?;
+        let answer = RealtimePriority::ask();
+        if answer == RealtimePriority::Granted {
+            pacer.be_realtime();
+        }
+        Some(self.realtime.insert(answer))
     }
 
     /// Begins to learn the clock of a stack whose time passes as that of this pace.
@@ -261,6 +286,7 @@ impl Links {
             receiver: self.receiver.into_iter().map(ReceiverLink::finish).collect(),
             topics: self.topics.into_iter().map(|link| link.finish(verdict)).collect(),
             pace: self.pacer.as_ref().map(Pacer::report),
+            realtime: self.realtime,
         }
     }
 }
@@ -271,6 +297,10 @@ impl Outside for Links {
             pacer.wait(now);
         }
         self.receiver.iter_mut().for_each(ReceiverLink::poll);
+        if now == SimTime::ZERO {
+            let epoch_unix_s = self.epoch_unix_s;
+            self.topics.iter_mut().for_each(|link| link.begin(epoch_unix_s));
+        }
         self.topics.iter_mut().for_each(|link| link.tick(now));
     }
 

@@ -26,6 +26,7 @@ mod name;
 mod pace;
 mod plug;
 mod pty;
+mod realtime;
 mod receiver_link;
 mod report;
 mod ros1;
@@ -43,6 +44,7 @@ pub use name::{DEFAULT_GROUP, DEFAULT_GROUP_PORT, DEFAULT_TCP, LinkName, NameErr
 pub use pace::{Clock, PaceReport, Pacer, SystemClock};
 pub use plug::{Plug, TopicLinkName, TopicLinkNameError, TopicRun};
 pub use pty::{Pty, open_raw};
+pub use realtime::RealtimePriority;
 pub use receiver_link::{
     DEFAULT_RECEIVER_TCP, MAX_RECEIVER_CLIENTS, ReceiverLink, ReceiverLinkName, ReceiverLinkReport,
     ReceiverNameError,

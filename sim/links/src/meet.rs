@@ -29,6 +29,8 @@ const TELL_AFTER: Duration = Duration::from_secs(2);
 const TELL_EVERY: Duration = Duration::from_secs(5);
 /// Ticks between two looks at the clock and at who wants to stop.
 const LOOK_EVERY: u32 = 100;
+/// Of real-time priority.
+const NOT_ASKED: &str = "note: real-time priority not asked for: this run keeps pace with no clock";
 
 /// Why nobody is met outside, or nobody any more.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -91,6 +93,10 @@ pub struct Wanted {
     pub external: Seats,
     /// The pace.
     pub pace: Option<PaceArg>,
+    /// Simulated time is published on `/clock` of a link to ROS.
+    pub clock: bool,
+    /// Real-time scheduling is asked for the thread of [`Wanted::run`].
+    pub realtime_priority: bool,
     /// How long the stack is waited for, s.
     pub wait_s: u32,
     /// How long a stack in lock-step may take for one answer, s.
@@ -110,6 +116,8 @@ impl Default for Wanted {
             topics: Vec::new(),
             external: Seats::NONE,
             pace: None,
+            clock: false,
+            realtime_priority: false,
             wait_s: WAIT_S,
             answer_within_s: ANSWER_WITHIN_S,
             stop: None,
@@ -181,6 +189,13 @@ impl Wanted {
         if external.contains(SeatId::GnssDriver) && self.receiver_names(scenario)?.is_empty() {
             return refuse("gnss_driver", "no link would bring it the receiver's logs", "--gnss", "gnss");
         }
+        if self.clock(scenario) && !topics.iter().any(|name| matches!(name, TopicLinkName::Ros1(_))) {
+            return Err(MeetError::Wrong(format!(
+                "{}: /clock is a topic of ROS (--clock or `[links] clock`), and no link would carry it: give one with \
+                 --link ros1",
+                scenario.file.display()
+            )));
+        }
         match external.iter().find(|seat| *seat != SeatId::Canbus) {
             Some(seat) if topics.is_empty() => {
                 refuse(seat.name(), "no link would carry its topics", "--link", "topics")
@@ -228,6 +243,10 @@ impl Wanted {
         }
     }
 
+    fn clock(&self, scenario: &LoadedScenario) -> bool {
+        self.clock || scenario.scenario.links.clock
+    }
+
     /// Opens the links of a scenario; `None` if it has none and keeps no pace.
     ///
     /// # Errors
@@ -260,7 +279,8 @@ impl Wanted {
             learning: false,
             stack_on_the_clock: on_the_clock || topics.is_empty(),
             sets_clock: on_the_clock && pace != Pace::Max,
-            learns_clock: on_the_clock && matches!(pace, Pace::Scaled(_)),
+            // Who lives by our /clock has no other clock to be learned.
+            learns_clock: on_the_clock && matches!(pace, Pace::Scaled(_)) && !self.clock(scenario),
             paced: pace != Pace::Max,
         }))
     }
@@ -271,6 +291,7 @@ impl Wanted {
         let conf = &scenario.control.lateral;
         TopicRun {
             external,
+            clock: self.clock(scenario),
             invitation: Invitation {
                 simulator: concat!("skidpad ", env!("CARGO_PKG_VERSION")).to_owned(),
                 scenario: scenario.scenario.name.clone(),
@@ -309,6 +330,9 @@ impl Wanted {
         say: impl Fn(&str),
     ) -> Result<(Option<Outcome>, Option<Met>), MeetError> {
         let Some(mut meeting) = self.meet(scenario)? else {
+            if self.realtime_priority {
+                say(NOT_ASKED);
+            }
             let simulation = Simulation::new(scenario, options)?;
             return Ok((simulation.run(on_sample, stop), None));
         };
@@ -317,6 +341,12 @@ impl Wanted {
             let message =
                 format!("the canbus is external, and no peer opened a CAN link within {} s", self.wait_s);
             return Err(MeetError::Absent(message));
+        }
+        if self.realtime_priority {
+            match meeting.links.ask_for_realtime_priority() {
+                Some(answer) => say(&format!("note: real-time priority {answer}")),
+                None => say(NOT_ASKED),
+            }
         }
         let ran = meeting.drive(scenario, options, &mut on_sample, &stop, &say);
         let met = meeting.finish(ran.as_ref().ok().and_then(Option::as_ref));
@@ -395,9 +425,10 @@ impl Meeting {
         options: &RunOptions,
     ) -> Result<Simulation, MeetError> {
         let mut options = *options;
-        if self.sets_clock {
-            options.epoch_unix_s = self.links.start_on_wall_clock();
-        }
+        options.epoch_unix_s = match self.sets_clock {
+            true => self.links.start_on_wall_clock(),
+            false => self.links.start_at(options.epoch_unix_s),
+        };
         let mut simulation = Simulation::new(scenario, &options)?;
         self.began = Instant::now();
         if self.learns_clock {

@@ -5,6 +5,12 @@ use std::time::{Duration, Instant};
 
 /// Before a deadline the system's sleep is too coarse to be trusted: this much of the wait is spent spinning.
 const SPIN: Duration = Duration::from_micros(150);
+/// The same in a thread that runs before all others: it wakes earlier, and what it spins nobody else gets.
+const REALTIME_SPIN: Duration = Duration::from_micros(50);
+/// A thread with real-time priority that is behind and does not sleep rests so long after so long: on a machine with one core
+/// the stack that it waits for would never run.
+const REST_AFTER: Duration = Duration::from_millis(5);
+const REST: Duration = Duration::from_micros(500);
 /// A simulation further behind than this does not catch up, since peers that time out at 0.2 s would be flooded
 /// with old frames: the time is given up.
 const GIVE_UP: Duration = Duration::from_millis(100);
@@ -63,6 +69,8 @@ pub struct Pacer<C = SystemClock> {
     /// Simulated time per wall time.
     scale: f64,
     keeps_up: bool,
+    /// The thread has real-time priority, and slept last when the clock showed this.
+    realtime: Option<Duration>,
     /// The clock at simulated time zero, if no time has been given up.
     origin: Option<Duration>,
     lateness: Histogram,
@@ -141,6 +149,7 @@ impl<C: Clock> Pacer<C> {
             clock,
             scale: 1.0,
             keeps_up: false,
+            realtime: None,
             origin: None,
             lateness: Histogram::default(),
             overruns: 0,
@@ -162,6 +171,11 @@ impl<C: Clock> Pacer<C> {
         self.keeps_up = true;
     }
 
+    /// The thread has real-time priority from now on: spins little, and lets others run even when it is behind.
+    pub fn be_realtime(&mut self) {
+        self.realtime = Some(self.clock.now());
+    }
+
     /// Simulated time zero is now.
     pub fn start(&mut self) {
         self.origin = Some(self.clock.now());
@@ -181,12 +195,19 @@ impl<C: Clock> Pacer<C> {
         let origin = *self.origin.get_or_insert(arrived.saturating_sub(since_start));
         let deadline = origin + since_start;
         if let Some(left) = deadline.checked_sub(arrived) {
-            if left > SPIN {
-                self.clock.sleep(left - SPIN);
+            // At scaled pace a tick is short: of each a quarter at most is spun.
+            let spin = self.realtime.map_or(SPIN, |_| REALTIME_SPIN.min(self.wall(OVERRUN) / 4));
+            if left > spin {
+                self.clock.sleep(left - spin);
+                self.realtime = self.realtime.map(|_| deadline);
             }
             while self.clock.now() < deadline {
                 self.clock.spin();
             }
+        }
+        if self.realtime.is_some_and(|slept| arrived.saturating_sub(slept) > REST_AFTER) {
+            self.clock.sleep(REST);
+            self.realtime = Some(self.clock.now());
         }
         let late = self.clock.now().saturating_sub(deadline);
         self.lateness.add(late);
@@ -285,6 +306,7 @@ mod tests {
     #[derive(Default)]
     struct Fake {
         now_us: Cell<u64>,
+        spun: Cell<u64>,
         oversleep_us: u64,
     }
 
@@ -299,6 +321,7 @@ mod tests {
 
         fn spin(&self) {
             self.now_us.set(self.now_us.get() + 1);
+            self.spun.set(self.spun.get() + 1);
         }
     }
 
@@ -308,7 +331,7 @@ mod tests {
 
     #[test]
     fn the_ticks_of_an_hour_do_not_drift() {
-        let clock = Fake { now_us: Cell::new(77), oversleep_us: 60 };
+        let clock = Fake { now_us: Cell::new(77), oversleep_us: 60, ..Fake::default() };
         let mut pacer = Pacer::on(&clock);
         for ms in 0..3_600_000 {
             pacer.wait(SimTime::from_ms(ms));
@@ -379,6 +402,34 @@ mod tests {
         assert!(report.too_poor().unwrap().contains("a tick began 149 ms late"), "{:?}", report.too_poor());
         pacer.begin_report();
         assert_eq!(pacer.report().too_poor(), None);
+    }
+
+    #[test]
+    fn a_thread_with_real_time_priority_leaves_the_core_to_others_whether_it_is_behind_or_not() {
+        for (scale, work_us) in [(1.0, 300), (1.0, 990), (1.0, 1500), (5.0, 100), (5.0, 400)] {
+            let clock = Fake::default();
+            let mut pacer = Pacer::on(&clock).at_scale(scale);
+            pacer.be_realtime();
+            let (mut worked_us, ticks) = (0, 20_000);
+            for ms in 0..ticks {
+                pacer.wait(SimTime::from_ms(ms));
+                work(&clock, work_us);
+                worked_us += work_us;
+            }
+            // The fake clock moves one microsecond at each spin and by what is slept; work is neither.
+            let (passed_us, spun_us) = (clock.now_us.get(), clock.spun.get());
+            let slept_us = passed_us - worked_us - spun_us;
+            assert!(
+                spun_us as f64 <= 0.26 * 1000.0 / scale * ticks as f64,
+                "{scale} {work_us}: {spun_us} us spun"
+            );
+            assert!(spun_us <= 51 * ticks, "{scale} {work_us}: {spun_us} us spun");
+            let behind = work_us as f64 > 1000.0 / scale;
+            assert!(
+                !behind || slept_us as f64 > 0.06 * passed_us as f64,
+                "{scale} {work_us}: {slept_us} us left"
+            );
+        }
     }
 
     #[test]

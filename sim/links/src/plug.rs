@@ -75,6 +75,8 @@ pub struct TopicRun {
     pub external: Seats,
     /// What a stack in lock-step is told of the run.
     pub invitation: Invitation,
+    /// Whether nodes of ROS get simulated time on `/clock`.
+    pub clock: bool,
     /// How long a stack in lock-step is waited for.
     pub patience: Patience,
     /// Set by whoever wants the program to stop.
@@ -99,7 +101,7 @@ impl Plug {
     /// If the link cannot be opened: which, and why.
     pub fn link(&self, run: TopicRun) -> Result<Box<dyn TopicLink>, LinkError> {
         Ok(match self {
-            Plug::Ros1(ros) => Box::new(ros.link(run.external, None)?),
+            Plug::Ros1(ros) => Box::new(ros.link(run.external, run.clock)?),
             Plug::Lockstep(socket) => Box::new(Lockstep::on(socket, run.invitation, run.patience, run.stop)),
         })
     }

@@ -6,13 +6,14 @@ use skidpad_engine::{SeatId, Seats, TopicMessage};
 use skidpad_kernel::{Periodic, SimTime};
 use skidpad_msgs::{TOPICS, Topic};
 use skidpad_ros1::{
-    DEFAULT_MASTER, Direction, Master, Node, NodeOptions, Publisher, Received, Subscription, TopicReport,
-    TopicSpec, Uri, tcpros,
+    Client, DEFAULT_MASTER, Direction, Master, Node, NodeOptions, Publisher, Received, Subscription,
+    TopicReport, TopicSpec, Uri, tcpros, xmlrpc::Value,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Name of the simulator's node.
@@ -24,6 +25,8 @@ const GNSS_QUEUE: usize = 50;
 const LOOK: Duration = Duration::from_millis(100);
 /// Nodes named in the report for each topic.
 const MAX_NAMED: usize = 8;
+/// The master is asked for so long at most.
+const ASK: Duration = Duration::from_secs(2);
 /// `/clock`, of 100 Hz.
 const CLOCK_PERIOD: Duration = Duration::from_millis(10);
 
@@ -69,6 +72,8 @@ pub struct Ros {
     name: RosLinkName,
     master: Uri,
     own: Option<Arc<Master>>,
+    /// What `/clock` showed last, ns of Unix time; 0 if it never was.
+    shown_ns: Arc<AtomicU64>,
 }
 
 impl Ros {
@@ -84,15 +89,16 @@ impl Ros {
         };
         let master = own.as_ref().map(|master| master.uri().clone()).or_else(|| name.master.clone());
         let master = master.ok_or_else(|| failed("no master".into()))?;
-        Ok(Ros { name: name.clone(), master, own: own.map(Arc::new) })
+        Ok(Ros { name: name.clone(), master, own: own.map(Arc::new), shown_ns: Arc::default() })
     }
 
     /// Opens the link of one run: publishes what the seats inside publish, and subscribes to what those in `external`
-    /// do. `clock_epoch_unix_s`: publishes `/clock` too, beginning at this Unix time.
+    /// do. With `clock` it publishes `/clock` too, and says so in `/use_sim_time` on a master that is ours; on another's that
+    /// parameter is its owner's to set.
     ///
     /// # Errors
     /// If the master's name cannot be resolved, or no port can be had.
-    pub fn link(&self, external: Seats, clock_epoch_unix_s: Option<f64>) -> Result<RosLink, LinkError> {
+    pub fn link(&self, external: Seats, clock: bool) -> Result<RosLink, LinkError> {
         let options = NodeOptions { name: ROS_NODE.into(), master: self.master.clone(), host: None };
         let node = Node::start(options)
             .map_err(|error| LinkError { name: self.name.to_string(), message: error.to_string() })?;
@@ -122,7 +128,9 @@ impl Ros {
                 });
             }
         }
-        let clock = clock_epoch_unix_s.map(|epoch_unix_s| {
+        let mut without_sim_time = false;
+        let clock = clock.then(|| {
+            without_sim_time = !self.uses_sim_time();
             let spec = TopicSpec {
                 name: "/clock".into(),
                 datatype: "rosgraph_msgs/Clock".into(),
@@ -131,7 +139,12 @@ impl Ros {
             };
             // As roscpp's own source of /clock: only the newest counts.
             let publisher = node.advertise(spec, 1, false);
-            Clock { epoch_unix_s, publisher, timer: Periodic::new(CLOCK_PERIOD, Duration::ZERO) }
+            Clock {
+                epoch_unix_s: 0.0,
+                shown_ns: self.shown_ns.clone(),
+                publisher,
+                timer: Periodic::new(CLOCK_PERIOD, Duration::ZERO),
+            }
         });
         Ok(RosLink {
             name: format!("ros1:{}", self.master),
@@ -144,7 +157,23 @@ impl Ros {
             health: Health::Waiting(format!("the ROS master {}", self.master)),
             was_well: false,
             two_at_once: BTreeSet::new(),
+            early: 0,
+            without_sim_time,
         })
+    }
+
+    /// Whether nodes that start now will live by `/clock`; on a master of ours they will from here on.
+    fn uses_sim_time(&self) -> bool {
+        let client = Client { caller: ROS_NODE.into(), fallback: None, at_most: ASK };
+        let key = || Value::from("/use_sim_time");
+        let answer = match &self.own {
+            Some(_) => client.ask(&self.master, "setParam", vec![key(), Value::Bool(true)]),
+            None => client.ask(&self.master, "getParam", vec![key()]),
+        };
+        match (&self.own, answer) {
+            (Some(_), set) => set.is_ok(),
+            (None, got) => matches!(got, Ok(Value::Bool(true) | Value::Int(1))),
+        }
     }
 }
 
@@ -162,6 +191,10 @@ pub struct RosLink {
     was_well: bool,
     /// Topics of one seat on which more than one node was heard at a time, with their names.
     two_at_once: BTreeSet<(&'static str, String)>,
+    /// Messages that came before the run began.
+    early: u64,
+    /// Nodes that ask the master at their start do not live by our `/clock`.
+    without_sim_time: bool,
 }
 
 #[derive(Debug)]
@@ -178,6 +211,7 @@ struct Incoming {
 #[derive(Debug)]
 struct Clock {
     epoch_unix_s: f64,
+    shown_ns: Arc<AtomicU64>,
     publisher: Publisher,
     timer: Periodic,
 }
@@ -216,6 +250,21 @@ impl TopicLink for RosLink {
         &self.name
     }
 
+    fn begin(&mut self, epoch_unix_s: f64) {
+        if let Some(clock) = &mut self.clock {
+            clock.epoch_unix_s = epoch_unix_s;
+        }
+        for incoming in &self.subscriptions {
+            // Not more than the queue holds: who floods meanwhile shall not hold the run up.
+            self.early += (0..GNSS_QUEUE).map_while(|_| incoming.subscription.take()).count() as u64;
+        }
+    }
+
+    fn clock_shown_unix_s(&self) -> Option<f64> {
+        let shown_ns = self.clock.as_ref()?.shown_ns.load(Ordering::Relaxed);
+        (shown_ns > 0).then_some(shown_ns as f64 * 1e-9)
+    }
+
     fn tick(&mut self, now: SimTime) {
         if self.look.due(now) {
             self.look_after();
@@ -225,6 +274,7 @@ impl TopicLink for RosLink {
         {
             let (epoch, time) = (clock.epoch_unix_s, now.since(SimTime::ZERO));
             let unix = Duration::from_secs_f64(epoch.max(0.0)) + time;
+            clock.shown_ns.store(unix.as_nanos() as u64, Ordering::Relaxed);
             clock.publisher.publish_with(|body| {
                 body.extend((unix.as_secs() as u32).to_le_bytes());
                 body.extend(unix.subsec_nanos().to_le_bytes());
@@ -315,6 +365,7 @@ impl TopicLink for RosLink {
             ("sent", sum(Direction::Out, |topic| topic.messages)),
             ("received", sum(Direction::In, |topic| topic.messages)),
             ("dropped_out", sum(Direction::Out, |topic| topic.dropped)),
+            ("before_start", self.early),
             ("dropped_in", sum(Direction::In, |topic| topic.dropped)),
             (
                 "malformed",
@@ -332,6 +383,12 @@ impl TopicLink for RosLink {
         let counts = self.counts();
         let name = &self.name;
         let mut sentences = Vec::new();
+        if self.without_sim_time {
+            sentences.push(format!(
+                "{name}: /use_sim_time was not true when /clock began, so nodes live on the wall clock; set it before they \
+                 start: rosparam set use_sim_time true"
+            ));
+        }
         for (topic, nodes) in &self.two_at_once {
             sentences
                 .push(format!("{name}: {nodes} published {topic} at the same time; their messages mixed"));

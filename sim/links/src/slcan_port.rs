@@ -1,9 +1,12 @@
 //! One peer that speaks slcan over a stream of bytes: a terminal or a socket.
 
+use crate::pty::Pty;
 use crate::report::Counters;
 use skidpad_can::Frame;
 use skidpad_can::slcan::{self, Decoder, Line};
+use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
 
 /// Bytes taken from a peer in one tick: some 180 frames, twenty times what the bus carries meanwhile.
 const READ_MAX: usize = 4096;
@@ -31,6 +34,20 @@ enum Channel {
     ListenOnly,
 }
 
+/// A serial line under the port.
+pub(crate) trait SerialLine: Read + Write {
+    /// Throws away what was written and the peer has not read, where that lies in the line and not with the peer.
+    fn discard_unread(&mut self) {}
+}
+
+impl SerialLine for File {}
+impl SerialLine for TcpStream {}
+impl SerialLine for Pty {
+    fn discard_unread(&mut self) {
+        Pty::discard_unread(self);
+    }
+}
+
 /// A peer. Its stream does not block.
 #[derive(Debug)]
 pub(crate) struct SlcanPort<S> {
@@ -48,11 +65,11 @@ pub(crate) struct SlcanPort<S> {
 pub(crate) enum Happened {
     /// A frame to send.
     Frame(Frame),
-    /// The peer has opened the channel: what still lies in the line is not for it.
+    /// The peer has opened the channel.
     Opened,
 }
 
-impl<S: Read + Write> SlcanPort<S> {
+impl<S: SerialLine> SlcanPort<S> {
     pub(crate) fn new(stream: S, role: Role) -> Self {
         let mut port = SlcanPort {
             stream,
@@ -134,8 +151,13 @@ impl<S: Read + Write> SlcanPort<S> {
                 slcan::DONE
             }
             Line::Close if self.role == Role::Adapter => {
-                self.channel = Channel::Closed;
                 self.waiting.clear();
+                // What lies in the line is not for the next peer. When that one opens the channel it would be too late: it
+                // may be reading our answers then, and take their vanishing for the end of the line (pyserial does).
+                if self.channel != Channel::Closed {
+                    self.stream.discard_unread();
+                }
+                self.channel = Channel::Closed;
                 slcan::DONE
             }
             Line::BitRate(rate) => {
@@ -218,6 +240,8 @@ mod tests {
             if self.to_port.is_empty() { Err(ErrorKind::WouldBlock.into()) } else { self.to_port.read(into) }
         }
     }
+
+    impl SerialLine for Wire {}
 
     impl Write for Wire {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

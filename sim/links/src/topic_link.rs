@@ -14,6 +14,17 @@ pub trait TopicLink: fmt::Debug + Send {
     /// Its name, as a person finds it: address and all.
     fn name(&self) -> &str;
 
+    /// The run begins: what has come so far is not for it (an earlier run's stack may have sent it), is thrown away and
+    /// counted. Simulated time zero is `epoch_unix_s`, Unix s. Called before the first tick.
+    fn begin(&mut self, epoch_unix_s: f64) {
+        let _ = epoch_unix_s;
+    }
+
+    /// The latest time, Unix s, that the link has shown to nodes that live in simulated time, in this run or one before.
+    fn clock_shown_unix_s(&self) -> Option<f64> {
+        None
+    }
+
     /// The tick of `now` begins.
     fn tick(&mut self, now: SimTime) {
         let _ = now;

@@ -168,3 +168,39 @@ fn a_log_goes_into_no_pipe_where_it_could_wait_for_a_reader() {
     std::fs::remove_file(&pipe).unwrap();
     assert!(error.unwrap_err().to_string().contains("a regular file"));
 }
+
+#[cfg(unix)]
+#[test]
+fn what_a_peer_leaves_unread_goes_when_it_closes_the_channel_and_no_answer_to_the_next_one_does() {
+    let mut link = CanLink::open(&"slcan".parse().unwrap()).unwrap();
+    let path = link.name().strip_prefix("slcan:").unwrap().to_owned();
+    let open = || skidpad_links::open_raw(std::path::Path::new(&path)).unwrap();
+    // Bytes in a terminal arrive a little later.
+    let settle = |link: &mut CanLink| {
+        for _ in 0..20 {
+            link.poll(|_, _| ());
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    };
+    let mut first = open();
+    first.write_all(b"C\rS6\rO\r").unwrap();
+    settle(&mut link);
+    (0..100).for_each(|_| link.send(Duration::ZERO, None, &Frame::new(0x65, [0x55; 8])));
+    first.write_all(b"C\r").unwrap();
+    settle(&mut link);
+    let mut bytes = [0; 4096];
+    let count = first.read(&mut bytes).unwrap();
+    assert_eq!(&bytes[..count], b"\r", "the answer to the close, and none of a hundred frames");
+    drop(first);
+    // The next one speaks step by step; its answers wait for it.
+    let mut second = open();
+    for line in [&b"\r"[..], b"C\r", b"S6\r", b"O\r"] {
+        second.write_all(line).unwrap();
+        settle(&mut link);
+    }
+    link.send(Duration::ZERO, None, &Frame::new(0x65, [1; 8]));
+    settle(&mut link);
+    let count = second.read(&mut bytes).unwrap();
+    assert_eq!(&bytes[..count], b"\r\r\r\rt06580101010101010101\r");
+    assert_eq!(link.report().counters.connects, 2);
+}

@@ -51,7 +51,7 @@ fn run(
     let ros = Ros::open(&RosLinkName { master: Some(master.clone()) }).unwrap();
     let external = Seats::NONE.with(SeatId::Control);
     let mut links = Links::open(&[], Pace::Real).unwrap();
-    links.attach(Box::new(ros.link(external, None).unwrap()));
+    links.attach(Box::new(ros.link(external, false).unwrap()));
     let options = RunOptions { external, epoch_unix_s: unix_s(), ..RunOptions::default() };
     let simulation = Simulation::new(scenario, &options).unwrap();
     let began = Instant::now();
@@ -112,6 +112,52 @@ fn a_rospy_controller_drives_to_a_stop() {
         outcome.verdict, outcome.events, outcome.explanations
     );
     assert_eq!(outcome.lost, None);
+}
+
+#[test]
+fn what_came_before_the_run_is_not_for_it() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let master = master();
+    let ros = Ros::open(&RosLinkName { master: Some(master.uri().clone()) }).unwrap();
+    let external = Seats::NONE.with(SeatId::Control);
+    let link = ros.link(external, false).unwrap();
+    // The controller of yesterday's run.
+    let node = Node::start(NodeOptions {
+        name: "/control".into(),
+        master: master.uri().clone(),
+        host: Some("127.0.0.1".into()),
+    })
+    .unwrap();
+    let publisher = node.advertise(command_spec(), 10, false);
+    let header = Some(Header { timestamp_sec: Some(unix_s() - 86_400.0), ..Header::default() });
+    let body = tcpros::protobuf_body(&ControlCommand { header, ..ControlCommand::default() }.encode_to_vec());
+    let arrived = || {
+        let topics = link.topics();
+        topics
+            .iter()
+            .filter(|topic| topic.topic == "/apollo/control")
+            .map(|topic| topic.messages)
+            .sum::<u64>()
+    };
+    let began = Instant::now();
+    while arrived() < 3 {
+        assert!(began.elapsed() < Duration::from_secs(20), "no command arrives");
+        publisher.publish(&body);
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    std::thread::sleep(Duration::from_millis(200));
+    let came = arrived();
+    let mut links = Links::open(&[], Pace::Max).unwrap();
+    links.attach(Box::new(link));
+    let options = RunOptions { external, epoch_unix_s: unix_s(), ..RunOptions::default() };
+    let mut simulation = Simulation::new(&scenario(1.0), &options).unwrap();
+    (0..100).for_each(|_| _ = simulation.step_outside(&mut links));
+    let outcome = simulation.finish();
+    assert_eq!(outcome.external.unwrap().seats[0].messages, 0);
+    assert!(outcome.events.is_empty(), "{:?}", outcome.events);
+    let report = links.finish(None);
+    let before = report.topics[0].counts.iter().find(|(name, _)| *name == "before_start");
+    assert_eq!(before, Some(&("before_start", came)));
 }
 
 /// Sends a signal to a peer.
@@ -195,18 +241,22 @@ fn a_controller_that_stops_for_a_second_among_vandals_and_a_flood_goes_on_to_the
     );
 }
 
-/// A second controller, which sends ten commands a millisecond and goes.
-fn flood(master: &Uri) {
-    let node =
-        Node::start(NodeOptions { name: "/flood".into(), master: master.clone(), host: None }).unwrap();
+/// The topic of the commands.
+fn command_spec() -> TopicSpec {
     let topic = skidpad_msgs::topic("/apollo/control").unwrap();
-    let spec = TopicSpec {
+    TopicSpec {
         name: topic.name.into(),
         datatype: topic.datatype.into(),
         md5: topic.md5.into(),
         definition: "protobuf".into(),
-    };
-    let publisher = node.advertise(spec, 1000, false);
+    }
+}
+
+/// A second controller, which sends ten commands a millisecond and goes.
+fn flood(master: &Uri) {
+    let node =
+        Node::start(NodeOptions { name: "/flood".into(), master: master.clone(), host: None }).unwrap();
+    let publisher = node.advertise(command_spec(), 1000, false);
     let began = Instant::now();
     while publisher.subscribers().is_empty() && began.elapsed() < Duration::from_secs(5) {
         std::thread::sleep(Duration::from_millis(1));

@@ -55,6 +55,9 @@ pub struct ScenarioResult {
 pub struct OutsideResult {
     /// How well the pace of the clock was kept; absent if time passed as fast as the machine could.
     pub pace: Option<PaceResult>,
+    /// `granted: …` or `refused: …`, if real-time priority was wanted for the thread that keeps the pace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub realtime_priority: Option<String>,
     /// The stack, if seats of it were outside.
     pub stack: Option<StackResult>,
     /// The links.
@@ -76,6 +79,8 @@ pub struct StackResult {
     pub command_age_max_ms: Option<f64>,
     /// Cycles of control in which no command came.
     pub missed_control_cycles: u64,
+    /// Commands with a stale stamp before the scenario's time began.
+    pub stale_before_start: u64,
     /// Messages for seats that are filled inside.
     pub ignored_messages: u64,
     /// The external seats.

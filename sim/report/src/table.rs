@@ -122,6 +122,7 @@ fn details(out: &mut String, result: &ScenarioResult, color: bool) {
 fn outside_line(outside: &OutsideResult) -> Option<String> {
     let stack = outside.stack.as_ref()?;
     let mut words = Vec::new();
+    words.extend(outside.realtime_priority.iter().map(|answer| format!("real-time priority {answer}")));
     if let (Some(p50), Some(p99), Some(max)) =
         (stack.command_age_p50_ms, stack.command_age_p99_ms, stack.command_age_max_ms)
     {

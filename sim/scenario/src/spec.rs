@@ -332,6 +332,9 @@ pub struct LinksSpec {
     /// `lockstep:unix:PATH` or `lockstep:tcp:ADDRESS:PORT`.
     #[schemars(length(max = 4))]
     pub topics: Vec<String>,
+    /// Publishes simulated time on `/clock` of a `ros1` link, for nodes of ROS that live by it (`use_sim_time`). Apollo 1.0
+    /// does not: its stamps and time-outs are those of the wall clock.
+    pub clock: bool,
     /// How fast simulated time passes. Left out: as on the clock if a peer can take part, else as fast as the
     /// machine can. A number: so many times as fast as on the clock, for a stack whose own clock runs so fast.
     #[serde(skip_serializing_if = "Option::is_none")]

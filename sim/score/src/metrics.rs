@@ -227,17 +227,17 @@ metrics! {
     /// Reversals of the steering wheel of at least 2° after a 0.6 Hz second-order low-pass, per minute
     /// while the stack drives (SAE J2944; Markkula & Engström 2006).
     steering_reversals_1pmin: "1/min";
-    /// Command, while the stack drives.
+    /// Command, while the stack drives; what the command frames ask of a canbus known on CAN alone.
     steering_command_rms_pct: "%";
     /// Share of the time under the stack's control with a steering command of 99 % or more.
     steering_saturated_pct: "%";
-    /// Command, while the stack drives.
+    /// Command, while the stack drives; what the command frames ask of a canbus known on CAN alone.
     throttle_command_rms_pct: "%";
-    /// Command, while the stack drives.
+    /// Command, while the stack drives; what the command frames ask of a canbus known on CAN alone.
     throttle_command_max_pct: "%";
-    /// Command, while the stack drives.
+    /// Command, while the stack drives; what the command frames ask of a canbus known on CAN alone.
     brake_command_rms_pct: "%";
-    /// Command, while the stack drives.
+    /// Command, while the stack drives; what the command frames ask of a canbus known on CAN alone.
     brake_command_max_pct: "%";
     /// Changes from throttle to brake or back (commands above 1 %), per kilometre, while the stack drives.
     pedal_alternations_1pkm: "1/km";

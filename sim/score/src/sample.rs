@@ -32,7 +32,8 @@ pub struct BelievedPose {
     pub heading_rad: f64,
 }
 
-/// What the stack commands.
+/// What the stack commands: on its topic, or, of a canbus that is known on CAN alone, in its command frames, to their
+/// resolution.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Command {
     /// Throttle pedal, %.

@@ -11,10 +11,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 
 fn load(extra: &str) -> LoadedScenario {
+    load_with("lincoln_mkz", extra)
+}
+
+fn load_with(vehicle: &str, extra: &str) -> LoadedScenario {
     let text = format!(
         r#"schema = 1
         name = "outside"
-        vehicle = "lincoln_mkz"
+        vehicle = "{vehicle}"
         map = "proving_ground"
         duration_s = 16.0
         reference = {{ path = "straight", speed_mps = [[5.0, 0.0], [20.0, 6.0], [40.0, 6.0], [60.0, 0.0]] }}
@@ -178,7 +182,14 @@ fn simulation(scenario: &LoadedScenario, outside: &FarStack) -> Simulation {
 }
 
 fn drive(scenario: &LoadedScenario, outside: &mut FarStack) -> Outcome {
-    simulation(scenario, outside).run_outside(outside, |_| (), || false).unwrap()
+    let outcome = simulation(scenario, outside).run_outside(outside, |_| (), || false).unwrap();
+    assert!(all_known(&outcome), "{:?}", outcome.events);
+    outcome
+}
+
+/// Every event can be named in `[pass] events`.
+fn all_known(outcome: &Outcome) -> bool {
+    outcome.events.iter().all(|event| skidpad_scenario::EVENTS.iter().any(|known| known.name == event.name))
 }
 
 fn names(outcome: &Outcome) -> Vec<&str> {
@@ -345,6 +356,7 @@ fn a_control_that_dies_ends_the_run_after_three_seconds() {
     let lost = outcome.lost.as_deref().unwrap();
     assert!(lost.starts_with("control fell silent: nothing on /apollo/control for 3.0 s"), "{lost}");
     assert!(named(&outcome, "control_silent").is_some());
+    assert_eq!(named(&outcome, "stack_lost"), Some(lost));
     // Apollo's canbus does not notice: it keeps sending the last command, and so does the embedded one.
     assert!(named(&outcome, "disengaged").is_none(), "{:?}", outcome.events);
     assert!(outcome.simulated_s < 11.1);
@@ -384,6 +396,47 @@ fn stale_commands_are_named() {
     });
     assert!(named(&outcome, "stale_command").is_some_and(|detail| detail.contains("8.0")));
     assert!(outcome.external.unwrap().command_age.unwrap().max_s > 8.0);
+}
+
+#[test]
+fn stale_commands_of_before_the_start_are_counted_and_no_event_unless_they_go_on() {
+    fn aged(mut command: ControlCommand) -> Vec<ControlCommand> {
+        command.header.as_mut().unwrap().timestamp_sec = Some(EPOCH_UNIX_S - 60.0);
+        vec![command]
+    }
+    let outcome = ill(|now, command| if now < SimTime::from_ms(100) { aged(command) } else { vec![command] });
+    assert_eq!(names(&outcome), ["engaged"]);
+    assert_eq!(outcome.external.unwrap().stale_before_start, 10);
+    let outcome = ill(|_, command| aged(command));
+    let stale: Vec<f64> = outcome
+        .events
+        .iter()
+        .filter(|event| event.name == "stale_command")
+        .map(|event| event.time_s)
+        .collect();
+    assert!(stale.len() == 1 && (0.0..0.02).contains(&stale[0]), "{:?}", outcome.events);
+}
+
+#[test]
+fn numbers_that_do_not_reach_a_control_outside_are_named() {
+    let replaced =
+        "start = { on = \"straight\", station_m = 5.0 }\n[stack.control_overrides]\nlateral.ts_s = 0.01";
+    for (extra, vehicle, seat, words) in [
+        (replaced, "lincoln_mkz", SeatId::Control, Some("replaced: lateral")),
+        (AT_REST, "lincoln_mkz_turbo", SeatId::Control, Some("vehicles/lincoln_mkz_turbo/calibration.csv")),
+        (replaced, "lincoln_mkz_turbo", SeatId::Planning, None),
+        (AT_REST, "lincoln_mkz", SeatId::Control, None),
+    ] {
+        let scenario = load_with(vehicle, extra);
+        let said = crate::out_of_reach(&scenario, Seats::NONE.with(seat));
+        assert_eq!(said.len(), usize::from(words.is_some()), "{said:?}");
+        assert!(said.iter().all(|said| said.contains(words.unwrap())), "{said:?}");
+        let options = RunOptions { external: Seats::NONE.with(seat), ..RunOptions::default() };
+        let mut simulation = Simulation::new(&scenario, &options).unwrap();
+        simulation.step();
+        let outcome = simulation.finish();
+        assert_eq!(outcome.explanations.iter().filter(|line| said.contains(line)).count(), said.len());
+    }
 }
 
 #[test]
