@@ -54,7 +54,7 @@ struct FarStack {
 
 impl FarStack {
     fn new(scenario: &LoadedScenario, seats: &[SeatId], epoch_unix_s: f64) -> FarStack {
-        let recording = recording_of(scenario.reference.as_ref().unwrap(), &scenario.frame).unwrap();
+        let recording = recording_of(scenario).unwrap().unwrap();
         FarStack {
             seats: seats.iter().copied().collect(),
             epoch_unix_s,
