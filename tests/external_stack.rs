@@ -244,7 +244,8 @@ fn the_wish_for_real_time_priority_is_answered_in_output_and_report_and_never_an
     assert!(run.stdout.contains(&format!("real-time priority {said}")), "{}", run.stdout);
     eprintln!("{said}");
 
-    let paceless = skidpad(&["run", &short, "--realtime-priority"]).expect(0);
+    // Nobody drives, so that its limits are not measured.
+    let paceless = skidpad(&["run", &short, "--realtime-priority"]).expect(1);
     assert!(paceless.stderr.contains("not asked for"), "{}", paceless.stderr);
 }
 
