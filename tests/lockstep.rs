@@ -189,6 +189,25 @@ fn the_cpp_client_passes_the_handling_loop_at_20_kmh() {
     assert!(!socket.exists(), "the file of the socket is left behind");
 }
 
+#[test]
+fn of_a_folder_only_the_scenario_that_names_the_link_meets_the_stack() {
+    let story = Story::new("lockstep_one_of_two");
+    let (socket, link) = unix(&story);
+    let tables = format!("[stack]\ncontrol = \"external\"\n[links]\ntopics = [\"{link}\"]\n[pass]");
+    story.file("drives/a.toml", STRAIGHT.replace("\"straight\"\nvehicle", "\"alone\"\nvehicle"));
+    story.file("drives/b.toml", STRAIGHT.replace("[pass]", &tables));
+    let out = story.path("out");
+    let mut run = Running::start(&["run", &story.path("drives"), "--out", &out]);
+    let client = rust_client(&address(&mut run));
+    let (code, text) = run.finish();
+    assert_eq!(code, Some(0), "{text}\n{:#}", report(&out));
+    assert!(client.join().unwrap() && !socket.exists());
+    let timing = std::fs::read_to_string(story.folder().join("out/timing.json")).unwrap();
+    let timing: Value = serde_json::from_str(&timing).unwrap();
+    let links = |at: usize| timing["scenarios"][at]["outside"]["links"].as_array().map_or(0, Vec::len);
+    assert_eq!((links(0), links(1)), (0, 1), "{timing:#}");
+}
+
 /// Carries bytes both ways, each piece late by this.
 fn slowly(address: &str, pause: Duration) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
