@@ -148,7 +148,7 @@ const HOLE: f32 = 1.34;
 const LIP: [f32; 2] = [1.17, 1.48];
 
 fn paint() -> [f32; 4] {
-    tint(178, 24, 32)
+    tint(150, 12, 22)
 }
 
 /// Lower and upper edge and half width of the lower body at a share of the length, m.
@@ -406,7 +406,7 @@ pub(super) fn interior(size: &Dimensions) -> Mesh {
     let mut shape = Shape::default();
     lower_body(size, &mut shape, 0.72);
     let (eyes, half) = (size.eyes(), size.half_width);
-    let (leather, trim, grey) = (tint(34, 34, 37), tint(22, 22, 24), tint(58, 58, 62));
+    let (leather, trim, grey) = (tint(15, 15, 16), tint(9, 9, 10), tint(32, 32, 35));
     // The dashboard: its profile, from the knees over the edge to the windscreen, across the whole car.
     let base = Vec3::new(size.x(0.715), 0.655 * size.height, 0.0);
     let near = eyes.x + 0.62;

@@ -147,7 +147,8 @@ impl Shape {
             let point = self.point(Vec3::ZERO, Vec3::Y, [0.0; 4]);
             self.triangle(point, point, point);
         }
-        Mesh::new(PrimitiveTopology::TriangleList, RenderAssetUsages::default())
+        // Kept by the graphics card alone.
+        Mesh::new(PrimitiveTopology::TriangleList, RenderAssetUsages::RENDER_WORLD)
             .with_inserted_attribute(Mesh::ATTRIBUTE_POSITION, self.positions)
             .with_inserted_attribute(Mesh::ATTRIBUTE_NORMAL, self.normals)
             .with_inserted_attribute(Mesh::ATTRIBUTE_COLOR, self.colours)

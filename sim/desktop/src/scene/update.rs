@@ -11,7 +11,10 @@ use crate::app::{Live, Quality};
 use crate::session::Moment;
 use bevy::camera::SubCameraView;
 use bevy::camera::visibility::NoFrustumCulling;
-use bevy::light::{CascadeShadowConfigBuilder, NotShadowCaster, NotShadowReceiver};
+use bevy::light::{
+    CascadeShadowConfigBuilder, DirectionalLightShadowMap, NotShadowCaster, NotShadowReceiver,
+    PointLightShadowMap,
+};
 use bevy::prelude::*;
 use skidpad_bywire::TurnSignal;
 use skidpad_engine::TraceSample;
@@ -55,7 +58,7 @@ impl Plugin for ScenePlugin {
             .init_resource::<FreeCamera>()
             .init_resource::<Loaded>()
             .insert_resource(ClearColor(sky::HORIZON))
-            .insert_resource(GlobalAmbientLight { brightness: 1100.0, ..default() })
+            .insert_resource(GlobalAmbientLight { brightness: 900.0, ..default() })
             .init_gizmo_group::<Lying>()
             .add_systems(Startup, light)
             .add_systems(Update, (build_world, move_car, travelled, draw_lines, move_camera).chain());
@@ -116,9 +119,12 @@ fn light(
     mut gizmos: ResMut<GizmoConfigStore>,
 ) {
     let high = live.quality == Quality::High;
+    // There is memory for shadows whether they are drawn or not, and for those of lamps that there are not.
+    commands.insert_resource(DirectionalLightShadowMap { size: if high { 2048 } else { 16 } });
+    commands.insert_resource(PointLightShadowMap { size: 16 });
     commands.spawn((
         DirectionalLight {
-            illuminance: 12_500.0,
+            illuminance: 11_500.0,
             color: Color::srgb(1.0, 0.965, 0.90),
             shadow_maps_enabled: high,
             ..default()
@@ -233,7 +239,8 @@ fn build_world(
         ..default()
     });
     let rubber = matt(&mut materials, 0.7, 0.3);
-    let white = materials.add(StandardMaterial { emissive: LinearRgba::rgb(1.2, 1.2, 1.1), ..default() });
+    let white = materials
+        .add(StandardMaterial { emissive: glow(Lamp::Head, false, TurnSignal::Off, 0.0), ..default() });
     let shade = materials.add(StandardMaterial {
         unlit: true,
         alpha_mode: AlphaMode::Blend,
@@ -242,7 +249,7 @@ fn build_world(
     });
     let wheel = meshes.add(car::wheel(&size));
     commands.spawn((Scenery, CarBody, Transform::default(), Visibility::default())).with_children(|car| {
-        car.spawn((Exterior, Mesh3d(meshes.add(car::body(&size))), MeshMaterial3d(paint.clone())));
+        car.spawn((Exterior, Mesh3d(meshes.add(car::body(&size))), MeshMaterial3d(paint)));
         let flat = Transform::from_xyz(0.0, 0.03, 0.0);
         car.spawn((
             Mesh3d(meshes.add(car::soft_shadow(&size))),
@@ -251,7 +258,7 @@ fn build_world(
             flat,
         ));
         let inside = (Interior, Mesh3d(meshes.add(car::interior(&size))), Visibility::Hidden);
-        car.spawn((inside, MeshMaterial3d(matt(&mut materials, 0.6, 0.3))));
+        car.spawn((inside, MeshMaterial3d(matt(&mut materials, 0.95, 0.05))));
         car.spawn((Mesh3d(meshes.add(car::lamps(&size, Lamp::Head))), MeshMaterial3d(white)));
         for lamp in [Lamp::Brake, Lamp::Left, Lamp::Right] {
             let base_color = if lamp == Lamp::Brake { RED_GLASS } else { AMBER_GLASS };
@@ -362,20 +369,29 @@ fn move_car(
     interiors.iter_mut().for_each(|mut seen| _ = seen.set_if_neq(inside));
     exteriors.iter_mut().for_each(|mut seen| _ = seen.set_if_neq(outside));
     let brakes = moment.value("brake_torque_nm") > 150.0;
-    let bright = moment.time_s.rem_euclid(BLINK_S) < 0.5 * BLINK_S;
     for Lit(lamp, material) in &lamps {
-        let wanted = match lamp {
-            Lamp::Brake if brakes => LinearRgba::rgb(6.0, 0.15, 0.1),
-            Lamp::Brake => LinearRgba::rgb(0.25, 0.0, 0.0),
-            Lamp::Left if bright && moment.turn == TurnSignal::Left => LinearRgba::rgb(5.0, 1.6, 0.05),
-            Lamp::Right if bright && moment.turn == TurnSignal::Right => LinearRgba::rgb(5.0, 1.6, 0.05),
-            _ => LinearRgba::rgb(0.12, 0.04, 0.0),
-        };
+        let wanted = glow(*lamp, brakes, moment.turn, moment.time_s);
         if materials.get(material).is_some_and(|material| material.emissive != wanted)
             && let Some(mut material) = materials.get_mut(material)
         {
             material.emissive = wanted;
         }
+    }
+}
+
+/// What a lamp sends out.
+fn glow(lamp: Lamp, brakes: bool, turn: TurnSignal, time_s: f64) -> LinearRgba {
+    let turns = match lamp {
+        Lamp::Left => turn == TurnSignal::Left,
+        Lamp::Right => turn == TurnSignal::Right,
+        _ => false,
+    };
+    match lamp {
+        Lamp::Head => LinearRgba::rgb(1.2, 1.2, 1.1),
+        Lamp::Brake if brakes => LinearRgba::rgb(2.6, 0.02, 0.02),
+        Lamp::Brake => LinearRgba::rgb(0.2, 0.0, 0.0),
+        _ if turns && time_s.rem_euclid(BLINK_S) < 0.5 * BLINK_S => LinearRgba::rgb(4.0, 1.5, 0.02),
+        _ => LinearRgba::rgb(0.10, 0.03, 0.0),
     }
 }
 
@@ -542,6 +558,22 @@ fn move_camera(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lamps_tell_what_the_car_does() {
+        let lit = |lamp, brakes, turn, time_s| glow(lamp, brakes, turn, time_s).red > 1.0;
+        assert!(
+            lit(Lamp::Brake, true, TurnSignal::Off, 0.0) && !lit(Lamp::Brake, false, TurnSignal::Left, 0.0)
+        );
+        let blinks = |lamp, turn| {
+            let seen = [0, 1, 2, 3].map(|k| lit(lamp, true, turn, BLINK_S * (0.25 + 0.5 * f64::from(k))));
+            assert!(seen == [true, false, true, false] || seen == [false; 4], "{seen:?}");
+            seen[0]
+        };
+        assert!(blinks(Lamp::Left, TurnSignal::Left) && !blinks(Lamp::Right, TurnSignal::Left));
+        assert!(blinks(Lamp::Right, TurnSignal::Right) && !blinks(Lamp::Left, TurnSignal::Right));
+        assert!(!blinks(Lamp::Left, TurnSignal::Off));
+    }
 
     #[test]
     fn errors_go_from_green_over_yellow_to_red() {
