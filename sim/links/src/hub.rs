@@ -381,3 +381,48 @@ impl Outside for Links {
         self.is_off_bus = is_off;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Carries nothing, and has shown this time to nodes of ROS in an earlier run.
+    #[derive(Debug)]
+    struct Shown(Option<f64>);
+
+    impl TopicLink for Shown {
+        fn name(&self) -> &str {
+            "shown"
+        }
+
+        fn send(&mut self, _: SimTime, _: &TopicMessage) {}
+
+        fn poll(&mut self, _: SimTime, _: &mut dyn FnMut(TopicMessage)) {}
+
+        fn health(&self) -> Health {
+            Health::Well
+        }
+
+        fn clock_shown_unix_s(&self) -> Option<f64> {
+            self.0
+        }
+
+        fn finish(self: Box<Self>, _: Option<&str>) -> TopicLinkReport {
+            TopicLinkReport::default()
+        }
+    }
+
+    #[test]
+    fn the_time_of_nodes_that_live_by_a_clock_never_goes_back_from_one_run_to_the_next() {
+        let start = |shown: Option<f64>, wanted: f64| {
+            let mut links = Links::open(&[], Pace::Max).unwrap();
+            links.attach(Box::new(Shown(shown)));
+            links.start_at(wanted)
+        };
+        assert_eq!(start(None, 1000.0), 1000.0);
+        assert_eq!(start(Some(990.0), 1000.0), 1000.0);
+        // Five times as fast, the run before got ahead of the wall clock.
+        let began = start(Some(1040.03), 1000.0);
+        assert!((began - 1040.1).abs() < 1e-6, "{began}");
+    }
+}
