@@ -80,9 +80,13 @@ impl ControlNode {
                 inputs.map(|name| (skidpad_msgs::topic(name).unwrap(), node.subscribe(spec(name), 10)));
             let output = node.advertise(spec("/apollo/control"), 10, false);
             let began = Instant::now();
-            let unix_s = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64();
+            let unix_s = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64();
             // A clock of its own time is an hour ahead besides.
-            let offset_s = if scale == 1.0 { 0.0 } else { 3600.0 };
+            let ahead_unix_s = unix_s() + 3600.0;
+            let clock_unix_s = || match scale {
+                1.0 => unix_s(),
+                _ => ahead_unix_s + scale * began.elapsed().as_secs_f64(),
+            };
             let (mut auto_since, mut next) = (None::<Instant>, began);
             while !stopped.load(Ordering::Relaxed) {
                 for (topic, input) in &inputs {
@@ -102,7 +106,7 @@ impl ControlNode {
                         }
                     }
                 }
-                let mut command = control.tick(unix_s + offset_s + scale * began.elapsed().as_secs_f64());
+                let mut command = control.tick(clock_unix_s());
                 let since_s = auto_since.map_or(-1.0, |auto| auto.elapsed().as_secs_f64());
                 let ill =
                     |span: Option<(f64, f64)>| span.is_some_and(|(from, to)| (from..to).contains(&since_s));

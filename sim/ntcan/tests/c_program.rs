@@ -79,7 +79,14 @@ impl Client {
     }
 
     /// Waits for its good end; gives what it printed.
-    fn finish(mut self) -> String {
+    fn finish(self) -> String {
+        let (code, out, errors) = self.end();
+        assert_eq!(code, Some(0), "{out}\n{errors}");
+        out
+    }
+
+    /// Waits for its end; gives its exit status and what it printed on both streams.
+    fn end(mut self) -> (Option<i32>, String, String) {
         let end = Instant::now() + PATIENCE;
         while self.0.try_wait().unwrap().is_none() {
             assert!(Instant::now() < end, "the program hangs");
@@ -90,8 +97,7 @@ impl Client {
         if let Some(mut pipe) = self.0.stderr.take() {
             pipe.read_to_string(&mut errors).unwrap();
         }
-        assert!(self.0.wait().unwrap().success(), "{errors}");
-        out
+        (self.0.wait().unwrap().code(), out, errors)
     }
 }
 
@@ -461,7 +467,11 @@ fn a_program_for_the_card_drives_the_simulated_car_to_5_mps_and_stops_it() {
     let client = Client::start(folder, &["drive"], address);
     let mut rest = String::new();
     news.read_to_string(&mut rest).unwrap();
+    let (code, result, _) = simulator.end();
+    if code == Some(3) && result.contains("too slow to judge") {
+        return skidpad_test_support::skip("the machine is too slow for a run on the clock just now");
+    }
     println!("{}", client.finish());
     // The run has passed: the car it drove has stopped.
-    simulator.finish();
+    assert_eq!(code, Some(0), "{result}");
 }
