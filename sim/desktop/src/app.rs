@@ -668,7 +668,7 @@ impl Demo {
     }
 }
 
-/// Goes through the states. Off screen the run stops in each; in a window it goes on at twice real time.
+/// Goes through the states. The run stops in each; in a window it goes on at twice real time.
 fn demo(
     mut demo: ResMut<Demo>,
     mut live: ResMut<Live>,
@@ -729,20 +729,23 @@ fn demo(
         demo.next += 1;
         return;
     }
-    let Some((_, at_s, begin)) = demo.states.get(demo.next) else {
+    let Some((_, at_s, begin)) = demo.states.get(demo.next).copied() else {
         exit.write(AppExit::Success);
         return;
     };
     // Nobody looks while the run goes on to the next state.
     let mut draw = |on: bool| cameras.iter_mut().for_each(|mut camera| camera.is_active = on);
-    let there = view.time_s + 1e-6 >= *at_s || view.state == State::Finished;
+    let there = view.time_s + 1e-6 >= at_s || view.state == State::Finished;
     if there {
+        // However slow the drawing is, the next state comes in its time.
+        live.session.order(Command::Pause);
+        demo.running = false;
         begin(&mut live);
         draw(true);
         demo.settle = Some(if demo.off_screen { SETTLE_FRAMES } else { 2 });
     } else if demo.off_screen {
         // Asked again, it does nothing more.
-        live.session.order(Command::Reach(*at_s));
+        live.session.order(Command::Reach(at_s));
         draw(false);
     } else if !demo.running {
         demo.running = true;

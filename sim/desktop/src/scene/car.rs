@@ -224,9 +224,9 @@ fn lip(size: &Dimensions, shape: &mut Shape, axle: f32, out: f32, inner: f32) {
     };
     let paint = paint();
     let rows = [
-        (row(LIP[1], 0.001), paint),
-        (row(0.5 * (LIP[0] + LIP[1]), 0.012), paint),
-        (row(LIP[0], 0.016), paint),
+        (row(LIP[1], 0.006), paint),
+        (row(0.5 * (LIP[0] + LIP[1]), 0.016), paint),
+        (row(LIP[0], 0.018), paint),
     ];
     let edge = &rows[2].0;
     let wall: Vec<Vec3> = edge.iter().map(|at| Vec3::new(at.x, at.y, out * inner)).collect();
@@ -406,7 +406,7 @@ pub(super) fn interior(size: &Dimensions) -> Mesh {
     let mut shape = Shape::default();
     lower_body(size, &mut shape, 0.72);
     let (eyes, half) = (size.eyes(), size.half_width);
-    let (leather, trim, grey) = (tint(15, 15, 16), tint(9, 9, 10), tint(32, 32, 35));
+    let (leather, trim, grey) = (tint(30, 30, 32), tint(20, 20, 22), tint(60, 60, 64));
     // The dashboard: its profile, from the knees over the edge to the windscreen, across the whole car.
     let base = Vec3::new(size.x(0.715), 0.655 * size.height, 0.0);
     let near = eyes.x + 0.62;
