@@ -184,12 +184,16 @@ fn build_world(
     let matt = |materials: &mut Assets<StandardMaterial>, roughness: f32, reflectance: f32| {
         materials.add(StandardMaterial { perceptual_roughness: roughness, reflectance, ..default() })
     };
-    let world = road::build(&scenario.map, &place, [scenario.start.x_m, scenario.start.y_m]);
+    let low = live.quality == Quality::Low;
+    let world = road::build(&scenario.map, &place, [scenario.start.x_m, scenario.start.y_m], low);
     let mut grainy = |strong: f32, smooth: bool| {
         materials.add(StandardMaterial {
             base_color_texture: Some(images.add(texture::grain_image(strong, smooth))),
             perceptual_roughness: 0.95,
             reflectance: 0.15,
+            // Most of a picture is ground: drawn in software, its light is in its colours.
+            unlit: low,
+            base_color: if low { Color::linear_rgb(1.5, 1.45, 1.4) } else { Color::WHITE },
             ..default()
         })
     };
