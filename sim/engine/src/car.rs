@@ -41,6 +41,21 @@ pub(crate) struct Car {
     idle_rpm: f64,
     /// Course over ground when the car last moved, deg clockwise from north.
     course_deg: f64,
+    /// What the steering-angle sensor reads too much, rad.
+    steering_offset_rad: f64,
+    /// What is wrong for a while, and until when.
+    passing: Vec<(SimTime, Flaw)>,
+}
+
+/// What can be wrong with car and road for a while; one of each kind at a time.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Flaw {
+    /// The steering-angle sensor reads this much too much, rad, positive left.
+    SteeringOffset(f64),
+    /// The service brakes have lost this share of their torque.
+    BrakeFade(f64),
+    /// The friction is this times that of the map.
+    Friction(f64),
 }
 
 /// A new collision.
@@ -98,7 +113,56 @@ impl Car {
                 PowertrainParams::Automatic(drive) => drive.engine.idle_rpm,
             },
             course_deg,
+            steering_offset_rad: 0.0,
+            passing: Vec::new(),
         })
+    }
+
+    /// Something is wrong from now until `until`, instead of what was wrong of the same kind.
+    pub(crate) fn begin_flaw(&mut self, until: SimTime, flaw: Flaw) {
+        let kind = std::mem::discriminant(&flaw);
+        self.passing.retain(|(_, other)| std::mem::discriminant(other) != kind);
+        self.passing.push((until, flaw));
+        self.set_flaw(flaw);
+    }
+
+    /// What is over is well again.
+    fn mend(&mut self, now: SimTime) {
+        while let Some(at) = self.passing.iter().position(|(until, _)| *until <= now) {
+            let well = match self.passing.swap_remove(at).1 {
+                Flaw::SteeringOffset(_) => Flaw::SteeringOffset(0.0),
+                Flaw::BrakeFade(_) => Flaw::BrakeFade(0.0),
+                Flaw::Friction(_) => Flaw::Friction(1.0),
+            };
+            self.set_flaw(well);
+        }
+    }
+
+    fn set_flaw(&mut self, flaw: Flaw) {
+        match flaw {
+            Flaw::SteeringOffset(offset_rad) => {
+                self.plant.steering_wheel_rad += offset_rad - self.steering_offset_rad;
+                self.steering_offset_rad = offset_rad;
+            }
+            Flaw::BrakeFade(share) => self.model.set_brake_fade(share),
+            Flaw::Friction(scale) => self.ground.scale_friction(scale),
+        }
+    }
+
+    /// What the by-wire units ask of the vehicle; they know the steering angle by its sensor, and the hands do not.
+    fn demand(&mut self, now: SimTime, driver: &DriverInput) -> ActuatorDemand {
+        if self.steering_offset_rad == 0.0 {
+            return self.bywire.update(now, &self.plant, driver);
+        }
+        let mut driver = *driver;
+        if let Hands::Hold { angle_rad, .. } = &mut driver.hands {
+            *angle_rad += self.steering_offset_rad;
+        }
+        let mut demand = self.bywire.update(now, &self.plant, &driver);
+        if let SteeringDemand::Servo { angle_rad, .. } = &mut demand.steering {
+            *angle_rad -= self.steering_offset_rad;
+        }
+        demand
     }
 
     pub(crate) fn begin_gust(&mut self, now: SimTime, gust: Gust) {
@@ -116,16 +180,20 @@ impl Car {
 
     /// As [`Car::step`], but the vehicle stands still in its state: units and driver go on.
     pub(crate) fn stand(&mut self, now: SimTime, driver: &DriverInput) {
-        self.demand = self.bywire.update(now, &self.plant, driver);
+        self.demand = self.demand(now, driver);
     }
 
     /// To the instant `now`, one step after the last.
     pub(crate) fn step(&mut self, now: SimTime, driver: &DriverInput) -> Option<Collision> {
-        self.demand = self.bywire.update(now, &self.plant, driver);
+        if !self.passing.is_empty() {
+            self.mend(now);
+        }
+        self.demand = self.demand(now, driver);
         let collision = self.collide(now);
         self.environment.wind_mps = self.wind.advance(now, STEP_S, self.state.velocity_mps.into());
         self.model.step(&mut self.state, &self.demand, &mut self.ground, &self.environment);
         self.plant = self.model.report(&self.state);
+        self.plant.steering_wheel_rad += self.steering_offset_rad;
         collision
     }
 

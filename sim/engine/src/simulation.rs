@@ -1,4 +1,4 @@
-use crate::car::{Car, Driver};
+use crate::car::{Car, Driver, Flaw};
 use crate::explain;
 use crate::observer::{Observer, RunEvent};
 use crate::operator::Operator;
@@ -13,12 +13,15 @@ use skidpad_can::{Babble, Bus, ErrorState, Frame, FrameEffect, FrameFault, NodeI
 use skidpad_kernel::{NoiseStream, Periodic, SimTime};
 use skidpad_msgs::apollo::canbus::chassis::DrivingMode;
 use skidpad_msgs::apollo::control::DrivingAction;
-use skidpad_scenario::{Action, Fault, FaultEffect, FaultPlace, LoadedScenario, Pad, Schedule, SensorsFlaw};
+use skidpad_scenario::{
+    Action, Fault, FaultEffect, FaultPlace, LoadedScenario, Override, Pad, Schedule, SensorsFlaw,
+};
 use skidpad_score::{Metrics, PassLimits, Verdict, verdict};
 use skidpad_sensors::{ImuParams, Port, Receiver, ReceiverParams};
 use skidpad_stack::canbus::{Canbus, CanbusConf};
 use skidpad_stack::planning::{Planning, PlanningConf};
 use skidpad_vehicle::{ActuatorDemand, Gear, PlantReport};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// One tick.
@@ -531,6 +534,26 @@ impl Simulation {
                 let detail = format!("{} m/s for {} s", gust.peak_mps, gust.for_s);
                 self.observer.event(now, "gust", detail);
             }
+            Action::SteeringOffset { offset_rad, for_s } => {
+                self.car.begin_flaw(now + Duration::from_secs_f64(for_s), Flaw::SteeringOffset(offset_rad));
+                let detail = format!("{:.1} deg for {for_s} s", offset_rad.to_degrees());
+                self.observer.event(now, "steering_offset", detail);
+            }
+            Action::BrakeFade { share, for_s } => {
+                self.car.begin_flaw(now + Duration::from_secs_f64(for_s), Flaw::BrakeFade(share));
+                self.observer.event(now, "brake_fade", format!("{:.0} % less for {for_s} s", 100.0 * share));
+            }
+            Action::Friction { scale, for_s } => {
+                self.car.begin_flaw(now + Duration::from_secs_f64(for_s), Flaw::Friction(scale));
+                self.observer.event(now, "friction", format!("{scale} times that of the map for {for_s} s"));
+            }
+            Action::Control(change) => {
+                // Looked up when the scenario was loaded; with control outside there is nobody to tell.
+                if let Some(conf) = &change.conf {
+                    self.stack.set_control_conf(conf);
+                    self.observer.event(now, "control_parameters", names(&change.overrides));
+                }
+            }
             Action::PlanningEstop(estop) => self.stack.set_planning_estop(estop),
             Action::Pad(pad) => self.stack.press(
                 now,
@@ -740,6 +763,19 @@ impl Simulation {
         }
         self.estop = estop;
     }
+}
+
+/// What is changed, as the file has it.
+fn names(overrides: &BTreeMap<String, Override>) -> String {
+    let one = |(key, value): (&String, &Override)| match value {
+        Override::Number(number) => format!("{key} = {number}"),
+        Override::Table(inner) => inner
+            .iter()
+            .map(|(inner, value)| names(&BTreeMap::from([(format!("{key}.{inner}"), value.clone())])))
+            .collect::<Vec<_>>()
+            .join(", "),
+    };
+    overrides.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 /// The bus with the controllers that are always on it.

@@ -193,6 +193,11 @@ impl Stack {
         }
     }
 
+    /// The embedded control takes other parameters; its period stays.
+    pub(crate) fn set_control_conf(&mut self, conf: &ControlConf) {
+        self.control.set_conf(conf.clone());
+    }
+
     /// The operator presses a button.
     pub(crate) fn press(&mut self, now: SimTime, action: DrivingAction) {
         self.pad_sequence_num += 1;

@@ -500,3 +500,85 @@ proptest! {
         prop_assert_eq!(run(&scenario).1.truth_hash, outcome.truth_hash);
     }
 }
+
+/// A drive straight ahead in auto, at 8 m/s from the seventh second on.
+fn straight(rest: &str) -> LoadedScenario {
+    load(&format!(
+        r#"schema = 1
+name = "story"
+vehicle = "lincoln_mkz"
+map = "proving_ground"
+duration_s = 14.0
+
+[start]
+on = "straight"
+station_m = 5.0
+
+[reference]
+path = "straight"
+speed_mps = [[5.0, 0.0], [20.0, 8.0], [200.0, 8.0]]
+
+{IDEAL}
+{rest}
+"#
+    ))
+}
+
+#[test]
+fn a_steering_sensor_that_reads_too_much_pulls_the_car_to_the_right_while_it_does() {
+    let (well, _) = run(&straight(""));
+    let fault = "[[event]]\nwhen = { time_s = 9.0 }\ncar = { steering_offset_deg = 10.0, for_s = 3.0 }\n";
+    let (pulled, outcome) = run(&straight(fault));
+    assert_eq!(time_of(&outcome, "steering_offset"), 9.0);
+    assert_eq!(bits(at(&well, 8.99)), bits(at(&pulled, 8.99)));
+    let right_m = at(&well, 11.9).errors.lateral_m - at(&pulled, 11.9).errors.lateral_m;
+    assert!((0.02..1.0).contains(&right_m), "{right_m} m");
+    // What is reported is what the servo made of its command, not where the wheels are.
+    let hands = "[[event]]\nwhen = { time_s = 1.0 }\ndriver = { hold_wheel_deg = 0.0, torque_nm = 50.0, for_s = 9.0 }\n\
+                 [[event]]\nwhen = { time_s = 2.0 }\ncar = { steering_offset_deg = 10.0, for_s = 2.0 }\n";
+    let (held, _) = run(&coasting(6.0, hands));
+    let read_deg = |time_s: f64| at(&held, time_s).plant.steering_wheel_rad.to_degrees();
+    assert!((read_deg(3.0) - read_deg(1.9) - 10.0).abs() < 0.2, "{} {}", read_deg(3.0), read_deg(1.9));
+    assert!((read_deg(5.0) - read_deg(1.9)).abs() < 0.2, "{}", read_deg(5.0));
+}
+
+#[test]
+fn faded_brakes_make_half_the_torque_of_the_same_pedal_until_they_are_well_again() {
+    let brake = "[[event]]\nwhen = { time_s = 0.5 }\ndriver = { brake_pct = 20.0, for_s = 5.0 }\n";
+    let fade = "[[event]]\nwhen = { time_s = 0.2 }\ncar = { brake_fade = 0.5, for_s = 1.3 }\n";
+    let (well, _) = run(&coasting(2.0, brake));
+    let (faded, outcome) = run(&coasting(2.0, &format!("{brake}{fade}")));
+    let torque_nm = |samples: &[TraceSample], time_s| at(samples, time_s).plant.brake_torque_actual_nm;
+    assert!(torque_nm(&well, 1.4) > 500.0);
+    assert!((torque_nm(&faded, 1.4) / torque_nm(&well, 1.4) - 0.5).abs() < 0.01);
+    assert!((torque_nm(&faded, 1.6) / torque_nm(&well, 1.6) - 1.0).abs() < 0.01);
+    assert_eq!(time_of(&outcome, "brake_fade"), 0.2);
+}
+
+#[test]
+fn a_road_that_turns_to_ice_takes_the_brakes_their_grip() {
+    let brake = "[[event]]\nwhen = { time_s = 1.0 }\ndriver = { brake_pct = 40.0, for_s = 5.0 }\n";
+    let ice = "[[event]]\nwhen = { time_s = 0.5 }\nroad = { friction_scale = 0.15 }\n";
+    let (dry, _) = run(&coasting(3.0, brake));
+    let (icy, outcome) = run(&coasting(3.0, &format!("{brake}{ice}")));
+    let speed_mps = |samples: &[TraceSample]| at(samples, 2.5).plant.wheel_speed_mps;
+    assert!(speed_mps(&icy) > speed_mps(&dry) + 1.0, "{} {}", speed_mps(&icy), speed_mps(&dry));
+    assert!(at(&icy, 2.5).plant.abs_active && !at(&dry, 1.0).plant.abs_active);
+    assert_eq!(time_of(&outcome, "friction"), 0.5);
+}
+
+#[test]
+fn control_takes_other_parameters_in_the_run_and_keeps_what_it_remembers() {
+    let change = "[[event]]\nwhen = { time_s = 9.0 }\ncontrol = { steer_transmission_ratio = 8.0, longitudinal.station_pid.kp = 0.4 }\n";
+    let (before, _) = run(&straight(""));
+    let (changed, outcome) = run(&straight(change));
+    assert_eq!(bits(at(&before, 8.99)), bits(at(&changed, 8.99)));
+    assert_ne!(bits(at(&before, 10.0)), bits(at(&changed, 10.0)));
+    let told = outcome.events.iter().find(|event| event.name == "control_parameters").unwrap();
+    assert!(told.detail.contains("longitudinal.station_pid.kp = 0.4"), "{}", told.detail);
+    assert!(told.detail.contains("steer_transmission_ratio = 8"), "{}", told.detail);
+    // The same parameters again are no change of anything.
+    let same = "[[event]]\nwhen = { time_s = 9.0 }\ncontrol = { steer_transmission_ratio = 16.0 }\n";
+    let (same, _) = run(&straight(same));
+    assert_eq!(bits(at(&before, 13.9)), bits(at(&same, 13.9)));
+}

@@ -1,9 +1,12 @@
 //! What happens during a run, and when.
 
 use crate::fault::Fault;
-use crate::spec::{EventSpec, GearName, GnssFault, Pad, TurnName, WhenSpec};
+use crate::spec::{EventSpec, GearName, GnssFault, Override, Pad, TurnName, WhenSpec};
 use skidpad_sensors::FixType;
+use skidpad_stack::control::ControlConf;
 use skidpad_world::Gust;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Driver torque if the scenario gives none, Nm: a firm grip, well above what an override needs.
 const FIRM_GRIP_NM: f64 = 10.0;
@@ -71,6 +74,10 @@ pub const EVENTS: &[EventInfo] = &[
     EventInfo { name: "gnss_wrong_fix", meaning: "the ambiguities were resolved wrongly" },
     EventInfo { name: "gnss_multipath", meaning: "reflected signals pulled the satellite position" },
     EventInfo { name: "gust", meaning: "a gust of wind began" },
+    EventInfo { name: "steering_offset", meaning: "the steering-angle sensor began to read too much" },
+    EventInfo { name: "brake_fade", meaning: "the service brakes lost torque" },
+    EventInfo { name: "friction", meaning: "the friction of the road changed" },
+    EventInfo { name: "control_parameters", meaning: "the embedded control got other parameters" },
 ];
 
 /// When an event happens; once.
@@ -162,6 +169,38 @@ pub enum Action {
     PlanningEstop(bool),
     /// The operator presses a button.
     Pad(Pad),
+    /// The steering-angle sensor reads too much for a while.
+    SteeringOffset {
+        /// By how much, at the steering wheel, rad, positive left.
+        offset_rad: f64,
+        /// How long, s.
+        for_s: f64,
+    },
+    /// The service brakes have lost torque for a while.
+    BrakeFade {
+        /// The share that is lost, 0 to 1.
+        share: f64,
+        /// How long, s.
+        for_s: f64,
+    },
+    /// The road has another friction for a while.
+    Friction {
+        /// Times that of the map.
+        scale: f64,
+        /// How long, s.
+        for_s: f64,
+    },
+    /// The embedded control gets other parameters.
+    Control(ControlChange),
+}
+
+/// Other parameters of control.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ControlChange {
+    /// As the file has them: changes to those of the scenario.
+    pub overrides: BTreeMap<String, Override>,
+    /// All of them, once they have been looked up in the car's control.toml.
+    pub conf: Option<Arc<ControlConf>>,
 }
 
 /// The driver's hands at the wheel.
@@ -249,6 +288,9 @@ fn action(spec: &EventSpec) -> Result<Action, Flaw> {
         ("gust", spec.gust.is_some()),
         ("planning", spec.planning.is_some()),
         ("pad", spec.pad.is_some()),
+        ("car", spec.car.is_some()),
+        ("road", spec.road.is_some()),
+        ("control", spec.control.is_some()),
     ];
     exactly_one("an [[event]]", &keys).map_err(Flaw::Action)?;
     if let Some(fault) = &spec.gnss {
@@ -309,6 +351,26 @@ fn action(spec: &EventSpec) -> Result<Action, Flaw> {
     }
     if let Some(planning) = &spec.planning {
         return Ok(Action::PlanningEstop(planning.estop));
+    }
+    if let Some(fault) = &spec.car {
+        let keys = [
+            ("steering_offset_deg", fault.steering_offset_deg.is_some()),
+            ("brake_fade", fault.brake_fade.is_some()),
+        ];
+        exactly_one("`car`", &keys).map_err(|message| Flaw::Key("car", "", message))?;
+        let for_s = fault.for_s.unwrap_or(LONGEST_S);
+        // `exactly_one` leaves one of these.
+        return Ok(match fault.steering_offset_deg {
+            Some(deg) => Action::SteeringOffset { offset_rad: deg.to_radians(), for_s },
+            None => Action::BrakeFade { share: fault.brake_fade.unwrap_or(0.0), for_s },
+        });
+    }
+    if let Some(road) = &spec.road {
+        let for_s = road.for_s.unwrap_or(LONGEST_S);
+        return Ok(Action::Friction { scale: road.friction_scale, for_s });
+    }
+    if let Some(overrides) = &spec.control {
+        return Ok(Action::Control(ControlChange { overrides: overrides.clone(), conf: None }));
     }
     match spec.pad {
         Some(pad) => Ok(Action::Pad(pad)),

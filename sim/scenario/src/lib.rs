@@ -27,7 +27,7 @@ mod structure;
 
 pub use check::folder_name;
 pub use error::{LoadError, Problem};
-pub use events::{Action, EVENTS, Event, EventInfo, HoldWheel, Schedule, Trigger};
+pub use events::{Action, ControlChange, EVENTS, Event, EventInfo, HoldWheel, Schedule, Trigger};
 pub use fault::{FAULTS, Fault, FaultEffect, FaultInfo, FaultPlace};
 pub use files::{MAX_FILE_BYTES, discover};
 pub use library::{DATA_ENV, Library, LoadedScenario, StartState, VehicleFiles, read_map};
@@ -37,8 +37,8 @@ pub use reference::{recording_anchor, recording_reference};
 pub use schema::{SchemaKind, schema_json};
 pub use sensors::SensorsFlaw;
 pub use spec::{
-    BywireFault, DriverAction, EventSpec, FaultSpec, GearName, GnssFault, GnssProfile, GnssSpec, GustSpec,
-    ImuPreset, ImuProfile, ImuSpec, LinksSpec, OneOrMany, OperatorSpec, Override, PaceName, PaceSpec, Pad,
-    PlanningAction, PoseSpec, ReferenceSpec, RoadSpec, Scenario, Seat, SensorsSpec, StackSpec, StartSpec,
-    TurnName, WhenSpec, WindSpec,
+    BywireFault, CarFault, DriverAction, EventSpec, FaultSpec, GearName, GnssFault, GnssProfile, GnssSpec,
+    GustSpec, ImuPreset, ImuProfile, ImuSpec, LinksSpec, OneOrMany, OperatorSpec, Override, PaceName,
+    PaceSpec, Pad, PlanningAction, PoseSpec, ReferenceSpec, RoadChange, RoadSpec, Scenario, Seat,
+    SensorsSpec, StackSpec, StartSpec, TurnName, WhenSpec, WindSpec,
 };

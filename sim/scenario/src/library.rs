@@ -390,6 +390,7 @@ impl Library {
         let vehicle = self.vehicle(&scenario.vehicle).map_err(|error| named("vehicle", error, &root))?;
         find_frames(&mut events, &vehicle, &places)?;
         let control = self.control(&scenario, &vehicle, &places)?;
+        find_parameters(&mut events, &control, &places)?;
         let calibration = match &vehicle.calibration {
             Some(table) => Arc::new(table.clone()),
             None => {
@@ -591,6 +592,26 @@ fn find_frames(events: &mut [Event], vehicle: &VehicleFiles, places: &Places) ->
         fault.find_frames(&vehicle.dbc, bywire).map_err(|message| {
             places.error(&steps!["event", index, "fault", "target"], format!("`fault.target`: {message}"))
         })?;
+    }
+    Ok(())
+}
+
+/// Looks up what each change of control's parameters comes to.
+fn find_parameters(events: &mut [Event], control: &ControlConf, places: &Places) -> Result<(), LoadError> {
+    for (index, event) in events.iter_mut().enumerate() {
+        let Action::Control(change) = &mut event.action else { continue };
+        let wrong = |(key, message): (String, String)| {
+            places.error(&steps!["event", index, "control", key.as_str()], format!("`control`: {message}"))
+        };
+        let text = toml::to_string(control).map_err(|error| wrong((String::new(), error.to_string())))?;
+        let conf = overrides::apply(&text, &change.overrides).map_err(|problems| {
+            let errors = problems.into_iter().map(wrong).reduce(|mut all, error| {
+                all.append(error);
+                all
+            });
+            errors.unwrap_or_else(|| wrong((String::new(), "cannot be read as TOML".into())))
+        })?;
+        change.conf = Some(Arc::new(conf));
     }
     Ok(())
 }

@@ -679,6 +679,17 @@ pub struct EventSpec {
     /// The operator presses a button.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pad: Option<Pad>,
+    /// The car has something wrong with it that no by-wire unit knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub car: Option<CarFault>,
+    /// The road changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub road: Option<RoadChange>,
+    /// The embedded control gets other parameters from now on: those of the scenario with these changes, written as in
+    /// `[stack.control_overrides]`. What control remembers (integrals, filters) stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub control: Option<BTreeMap<String, Override>>,
 }
 
 /// When an event happens: exactly one of the keys, `delay_s` only with `after`.
@@ -868,6 +879,39 @@ pub struct GustSpec {
     /// How long from its first to its last breath, s.
     #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 3600.0))]
     pub for_s: f64,
+}
+
+/// The car has something wrong with it that no by-wire unit knows: exactly one of the faults. A later one of the same
+/// kind takes its place.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CarFault {
+    /// The steering-angle sensor reads this much more than there is, deg at the steering wheel, positive left. Who
+    /// steers by it, the by-wire unit too, holds the wheel so much to the right of what was commanded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = -90.0, max = 90.0))]
+    pub steering_offset_deg: Option<f64>,
+    /// The service brakes have lost this share of their torque at the same pedal, 0 to 1: hot pads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub brake_fade: Option<f64>,
+    /// How long, s. Left out: for the rest of the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 3600.0))]
+    pub for_s: Option<f64>,
+}
+
+/// The road changes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RoadChange {
+    /// Everywhere the friction is this times that of the map: 0.6 is rain on dry asphalt, 0.15 is ice.
+    #[schemars(range(min = 0.05, max = 2.0))]
+    pub friction_scale: f64,
+    /// How long, s. Left out: for the rest of the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 3600.0))]
+    pub for_s: Option<f64>,
 }
 
 /// Planning acts.

@@ -211,6 +211,17 @@ fn wrong_roads_and_winds_are_told() {
     );
     changed("rise_s = 0.5", "rise_s = 1.6", &["`gust.rise_s`", "at most half of `for_s`", "1.6 of 3 s"]);
     changed("rise_s = 0.5, for_s = 3.0", "rise_s = 0.5", &["missing key `for_s` in [event.gust]"]);
+    let squall = "gust = { speed_mps = 9.0, from_deg = 90.0, rise_s = 0.5, for_s = 3.0 }";
+    for (instead, words) in [
+        ("car = { for_s = 2.0 }", &["`car` needs one of `steering_offset_deg`, `brake_fade`"][..]),
+        ("car = { steering_offset_deg = 1.0, brake_fade = 0.5 }", &["exactly one", "and `brake_fade`"]),
+        ("car = { brake_fade = 1.5 }", &["`event.car.brake_fade`", "from 0 to 1", "got 1.5"]),
+        ("road = { friction_scale = 0.0 }", &["`event.road.friction_scale`", "from 0.05 to 2"]),
+        ("road = { for_s = 1.0 }", &["missing key `friction_scale`"]),
+        ("control = { kp = true }", &["control"]),
+    ] {
+        changed(squall, instead, words);
+    }
     changed("gust = { speed_mps = 9.0", "pad = \"stop\"\ngust = { speed_mps = 9.0", &["`gust` and `pad`"]);
 }
 

@@ -1,6 +1,6 @@
 //! Finding and loading scenarios, vehicles, maps and recordings.
 
-use skidpad_scenario::{DATA_ENV, Library, LoadError, LoadedScenario, VehicleFiles, discover};
+use skidpad_scenario::{Action, DATA_ENV, Library, LoadError, LoadedScenario, VehicleFiles, discover};
 use skidpad_vehicle::Gear;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -119,6 +119,26 @@ fn control_overrides_reach_control_and_only_this_scenario() {
         "scenarios/a.toml:10:27: `stack.control_overrides`: control.toml has no parameter \
          `steer_transmision_ratio`; did you mean `steer_transmission_ratio`?"
     );
+}
+
+#[test]
+fn an_event_may_change_the_parameters_of_the_scenario_and_no_others() {
+    let data = Data::new();
+    let text = |control: &str| {
+        format!(
+            "{STRAIGHT}[stack.control_overrides]\nlongitudinal.station_pid.kp = 0.3\n\
+             [[event]]\nwhen = {{ time_s = 1.0 }}\ncontrol = {{ {control} }}\n"
+        )
+    };
+    let loaded = data.load(&text("steer_transmission_ratio = 8.0")).unwrap();
+    let [event] = &loaded.events[..] else { panic!("{:?}", loaded.events) };
+    let Action::Control(change) = &event.action else { panic!("{event:?}") };
+    let conf = change.conf.as_ref().unwrap();
+    assert_eq!((conf.lateral.steer_transmission_ratio, conf.longitudinal.station_pid.kp), (8.0, 0.3));
+    assert_eq!(loaded.control.lateral.steer_transmission_ratio, 16.0);
+    let shown = data.error(&text("steer_transmision_ratio = 8.0"));
+    assert!(shown.contains("`control`: control.toml has no parameter"), "{shown}");
+    assert!(shown.contains("did you mean `steer_transmission_ratio`?"), "{shown}");
 }
 
 #[test]

@@ -186,6 +186,14 @@ impl Control {
         }
     }
 
+    /// Takes other parameters from the next step on. What has been summed up and filtered so far stays, except in a
+    /// filter whose own parameters change: that one begins anew.
+    pub fn set_conf(&mut self, conf: ControlConf) {
+        self.lateral.set_conf(&conf.lateral);
+        self.longitudinal.set_conf(&conf.longitudinal);
+        self.conf = conf;
+    }
+
     /// The parameters in use.
     pub fn conf(&self) -> &ControlConf {
         &self.conf

@@ -32,6 +32,8 @@ pub(crate) struct Brakes {
     abs_slip: f64,
     pub(crate) parking_torque_nm: f64,
     rolling_radius_m: f64,
+    /// Share of the torque that the pads still make of the force.
+    pub(crate) effect: f64,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -67,6 +69,7 @@ impl Brakes {
             abs_slip: params.abs_slip,
             parking_torque_nm: params.parking_torque_nm,
             rolling_radius_m,
+            effect: 1.0,
         }
     }
 
@@ -154,7 +157,7 @@ impl Brakes {
     pub(crate) fn torque_nm(&self, state: &BrakeState) -> F4 {
         let force_n = state.force_n.max(state.hold_n);
         let foot = F4(state.valve) * F4(self.share) * (force_n * self.rolling_radius_m);
-        foot.max(F4(state.pump) * F4(self.full_nm))
+        foot.max(F4(state.pump) * F4(self.full_nm)) * self.effect
     }
 }
 

@@ -135,6 +135,11 @@ impl VehicleModel {
         }
     }
 
+    /// From now on the service brakes have lost this share (0 to 1) of the torque that they make of the same force.
+    pub fn set_brake_fade(&mut self, share: f64) {
+        self.brakes.effect = (1.0 - share).clamp(0.0, 1.0);
+    }
+
     /// Step size, s.
     pub fn dt_s(&self) -> f64 {
         self.dt_s

@@ -71,11 +71,17 @@ pub struct RoadPosition {
 pub struct MapGround {
     surface: Arc<Surface>,
     roughness: Option<Arc<Roughness>>,
+    friction_scale: f64,
 }
 
 impl MapGround {
     pub(crate) fn new(surface: Arc<Surface>) -> MapGround {
-        MapGround { surface, roughness: None }
+        MapGround { surface, roughness: None, friction_scale: 1.0 }
+    }
+
+    /// From now on the friction is `scale` (above 0) times that of the map, everywhere: rain, ice.
+    pub fn scale_friction(&mut self, scale: f64) {
+        self.friction_scale = scale;
     }
 
     pub(crate) fn with_roughness(self, roughness: Option<Roughness>) -> MapGround {
@@ -96,6 +102,7 @@ impl MapGround {
             gradient = [gradient[0] + slope[0], gradient[1] + slope[1]];
         }
         let up = 1.0 / (1.0 + gradient[0] * gradient[0] + gradient[1] * gradient[1]).sqrt();
+        let friction = friction * self.friction_scale;
         SurfacePoint { height_m, normal: [-gradient[0] * up, -gradient[1] * up, up], friction }
     }
 

@@ -38,6 +38,19 @@ impl LateralController {
         }
     }
 
+    /// Takes other parameters; a filter whose parameters change begins anew.
+    pub fn set_conf(&mut self, conf: &LateralConf) {
+        if (conf.ts_s, conf.cutoff_freq_hz) != (self.conf.ts_s, self.conf.cutoff_freq_hz) {
+            self.low_pass = LowPass::new(conf.ts_s, conf.cutoff_freq_hz);
+        }
+        if conf.mean_filter_window_size != self.conf.mean_filter_window_size {
+            self.lateral_error_filter = MeanFilter::new(conf.mean_filter_window_size as usize);
+        }
+        self.model = ErrorModel::new(conf);
+        self.last_gain = None;
+        self.conf = conf.clone();
+    }
+
     /// Forgets the previous errors. The low pass keeps its state, as in the real module.
     pub fn reset(&mut self) {
         self.previous_lateral_error_m = 0.0;

@@ -35,6 +35,14 @@ impl LongitudinalController {
         }
     }
 
+    /// Takes other parameters; the integrals stay, within their new bounds.
+    pub fn set_conf(&mut self, conf: &LongitudinalConf) {
+        self.station_pid.set_conf(&conf.station_pid);
+        // Its gains follow the speed in each step.
+        self.speed_pid.set_conf(&conf.low_speed_pid);
+        self.conf = conf.clone();
+    }
+
     /// Resets both PID controllers.
     pub fn reset(&mut self) {
         self.station_pid.reset();

@@ -37,6 +37,14 @@ impl Pid {
         (self.kp, self.ki, self.kd) = (conf.kp, conf.ki, conf.kd);
     }
 
+    /// Takes all of `conf`, keeping the integral as far as its bound lets it.
+    pub fn set_conf(&mut self, conf: &PidConf) {
+        self.set_gains(conf);
+        self.integrator_enabled = conf.integrator_enable;
+        self.integrator_limit = conf.integrator_saturation_level.abs();
+        self.integral = self.integral.clamp(-self.integrator_limit, self.integrator_limit);
+    }
+
     /// One step of `dt_s` > 0 seconds: the output for this error.
     pub fn step(&mut self, error: f64, dt_s: f64) -> f64 {
         // The first step after a reset has no derivative.
