@@ -2,7 +2,10 @@
 
 use crate::panels::{self, PanelState};
 use crate::scene::{CameraMode, FreeCamera, Layers, ScenePlugin};
-use crate::session::{Command, DriverWish, Keys, Moment, Pace, Session, State, read_trace, scenario_files};
+use crate::session::{
+    Command, DriverWish, Keys, Moment, Pace, Session, State, csv, read_trace, scenario_files,
+};
+use crate::settings::{Settings, Store};
 use bevy::app::{AppExit, ScheduleRunnerPlugin};
 use bevy::camera::RenderTarget;
 use bevy::core_pipeline::tonemapping::Tonemapping;
@@ -11,16 +14,21 @@ use bevy::log::{Level, LogPlugin};
 use bevy::prelude::*;
 use bevy::render::RenderPlugin;
 use bevy::render::render_resource::TextureFormat;
-use bevy::render::view::screenshot::{Screenshot, save_to_disk};
+use bevy::render::view::screenshot::{Screenshot, ScreenshotCaptured, save_to_disk};
 use bevy::window::{ExitCondition, PresentMode, WindowPlugin};
 use bevy::winit::WinitPlugin;
 use bevy_egui::input::EguiWantsInput;
 use bevy_egui::{EguiGlobalSettings, EguiPlugin, EguiPrimaryContextPass, PrimaryEguiContext};
 use clap::Parser;
-use skidpad_scenario::{EventSpec, GearName, GnssFault, GustSpec, Library, Pad};
+use skidpad_engine::{SeatId, Seats};
+use skidpad_links::{LinkName, PaceArg, ReceiverLinkName, TopicLinkName, Wanted, meet};
+use skidpad_scenario::{CarFault, EventSpec, GearName, GnssFault, GustSpec, Library, Pad, RoadChange};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
+
+/// How often it is looked at whether there is something to remember.
+const REMEMBER_EVERY: Duration = Duration::from_secs(1);
 
 /// Watch, drive, break and replay
 ///
@@ -35,12 +43,36 @@ pub struct Args {
     /// trace.csv of another run, to be laid over this one
     #[arg(long, value_name = "FILE")]
     overlay: Option<PathBuf>,
+    /// Carry the stack's topics on LINK (repeatable): ros1, ros1:http://HOST:PORT, lockstep:unix:PATH,
+    /// lockstep:tcp:ADDRESS:PORT; as `skidpad run`
+    #[arg(long, value_name = "LINK")]
+    link: Vec<TopicLinkName>,
+    /// Attach the car's CAN bus to LINK (repeatable): slcan, slcan-tcp:ADDRESS:PORT, vcan0, udp_multicast:...; as
+    /// `skidpad run`
+    #[arg(long, value_name = "LINK")]
+    can: Vec<LinkName>,
+    /// Serve the receiver's port on LINK (repeatable): tcp:ADDRESS:PORT, pty, file:PATH
+    #[arg(long, value_name = "LINK")]
+    gnss: Vec<ReceiverLinkName>,
+    /// Seats that are filled from outside, on links: planning, control, localization, canbus, gnss_driver
+    #[arg(long, value_name = "SEAT,...", value_delimiter = ',', value_parser = meet::seat)]
+    external: Vec<SeatId>,
+    /// How fast time passes for who is outside: real, max, or a number [default: real if a peer can take part]
+    #[arg(long, value_name = "PACE")]
+    pace: Option<PaceArg>,
+    /// How long a stack in lock-step may take for one answer, s of wall time
+    #[arg(long, value_name = "S", default_value_t = meet::ANSWER_WITHIN_S, value_parser = clap::value_parser!(u32).range(1..=86400))]
+    answer_within: u32,
     /// Show a run by itself: cameras, tables, a GNSS fault, and exit
     #[arg(long)]
     demo: bool,
-    /// How much is drawn: low has no shadows and no smoothing, for software rendering
-    #[arg(long, value_name = "QUALITY", value_enum, default_value_t = Quality::High)]
-    quality: Quality,
+    /// How much is drawn: low has no shadows and no smoothing, for software rendering [default: as last time, at first
+    /// high]
+    #[arg(long, value_name = "QUALITY", value_enum)]
+    quality: Option<Quality>,
+    /// Begin as if for the first time, and remember nothing of this sitting
+    #[arg(long)]
+    fresh: bool,
     /// Folder for screenshots (of the demo: one of each state)
     #[arg(long, value_name = "DIR")]
     screenshot: Option<PathBuf>,
@@ -59,6 +91,7 @@ const HELP: &str = "\
 Examples:
   skidpad-desktop                                    drive by hand
   skidpad-desktop --scenario scenarios/tracking/slalom_30kmh.toml
+  skidpad-desktop --scenario my.toml --link ros1 --external control
   skidpad-desktop --demo --quality low
   skidpad-desktop --demo --off-screen --screenshot shots
 
@@ -71,6 +104,21 @@ fn size(text: &str) -> Result<(u32, u32), String> {
     let (width, height) = text.split_once('x').ok_or_else(wrong)?;
     let side = |text: &str| text.parse().ok().filter(|side| (320..=8192).contains(side)).ok_or_else(wrong);
     Ok((side(width)?, side(height)?))
+}
+
+impl Args {
+    /// Whom all runs meet outside.
+    fn wanted(&self) -> Wanted {
+        Wanted {
+            can: self.can.clone(),
+            gnss: self.gnss.clone(),
+            topics: self.link.clone(),
+            external: self.external.iter().copied().collect::<Seats>(),
+            pace: self.pace,
+            answer_within_s: self.answer_within,
+            ..Wanted::default()
+        }
+    }
 }
 
 /// How much is drawn.
@@ -116,6 +164,10 @@ pub struct Live {
     pub first_frame_s: Option<f64>,
     /// Mean time of a frame lately, s.
     pub frame_s: f64,
+    /// Where settings and verdicts are remembered.
+    store: Store,
+    /// When they were last looked at.
+    remembered: Instant,
 }
 
 impl Live {
@@ -125,12 +177,22 @@ impl Live {
         recording.at(self.scrub.unwrap_or(f64::MAX))
     }
 
+    /// Whether the run has links: it cannot be taken back.
+    pub fn is_met(&self) -> bool {
+        self.session.view().outside.is_some()
+    }
+
+    /// Whether time passes as on the clock for someone outside: the run goes on while the user looks back.
+    pub fn is_on_the_clock(&self) -> bool {
+        self.session.view().outside.as_ref().is_some_and(|outside| outside.on_the_clock)
+    }
+
     /// Runs or pauses; at the end, or where the user has scrubbed to, it goes back there first.
     pub fn run_or_pause(&mut self) {
         match self.session.view().state {
-            State::Running => self.session.order(Command::Pause),
+            State::Running | State::Waiting => self.session.order(Command::Pause),
             state => {
-                if let Some(scrub) = self.scrub.take() {
+                if let Some(scrub) = self.scrub.take().filter(|_| !self.is_met()) {
                     self.session.order(Command::Rewind(scrub));
                 } else if state == State::Finished {
                     self.session.order(Command::Restart);
@@ -148,7 +210,7 @@ impl Live {
 
     /// Shows the instant `time_s`; the run pauses.
     pub fn scrub_to(&mut self, time_s: f64) {
-        if self.session.view().state == State::Running {
+        if self.session.view().state == State::Running && !self.is_on_the_clock() {
             self.session.order(Command::Pause);
         }
         let end_s = self.session.recording().end_s();
@@ -157,10 +219,52 @@ impl Live {
 
     /// Lets something happen now; where the user has scrubbed to, if he has.
     pub fn inject(&mut self, spec: EventSpec) {
-        if let Some(scrub) = self.scrub.take() {
+        if let Some(scrub) = self.scrub.take().filter(|_| !self.is_met()) {
             self.session.order(Command::Rewind(scrub));
         }
         self.session.order(Command::Inject(Box::new(spec)));
+    }
+
+    /// A file of the user's that is not there yet.
+    fn free_file(&self, stem: &str, ending: &str) -> Option<PathBuf> {
+        (0..1000).map(|i| self.folder.join(format!("{stem}-{i:03}.{ending}"))).find(|file| !file.exists())
+    }
+
+    /// Writes the plotted signals.
+    fn export_csv(&mut self) {
+        let Some(file) = self.free_file("skidpad-plots", "csv") else { return };
+        let text = csv(self.session.recording(), self.session.previous(), &self.panels.plotted());
+        match std::fs::write(&file, text) {
+            Ok(()) => self.panels.say(format!("saved {}", file.display())),
+            Err(error) => self.panels.complain(format!("{}: {error}", file.display())),
+        }
+    }
+
+    /// What is to be remembered of this sitting.
+    fn settings(&self) -> Settings {
+        let mut layers = self.layers;
+        let hidden = Layer::ALL.iter().filter(|(layer, ..)| !*layer.of(&mut layers));
+        let view = self.session.view();
+        // One that opens links is not opened unasked.
+        let inside = view.outside.is_none().then_some(view.scenario.as_ref()).flatten();
+        let scenario = inside.map(|scenario| scenario.file.clone()).filter(|file| file.exists());
+        Settings {
+            low_quality: self.quality == Quality::Low,
+            camera: self.camera.name().into(),
+            scenario,
+            hidden: hidden.map(|(_, name, _)| (*name).to_owned()).collect(),
+            ..self.panels.settings()
+        }
+    }
+
+    /// Does as in the last sitting.
+    fn recall(&mut self, settings: &Settings) {
+        self.camera =
+            CameraMode::ALL.into_iter().find(|mode| mode.name() == settings.camera).unwrap_or(self.camera);
+        for (layer, name, _) in Layer::ALL {
+            *layer.of(&mut self.layers) = !settings.hidden.iter().any(|hidden| hidden == name);
+        }
+        self.panels.recall(settings);
     }
 
     /// Does what a key stands for.
@@ -203,14 +307,77 @@ impl Live {
                 self.scrub = None;
                 self.session.order(Command::FreeDrive);
             }
+            Deed::Instruments => self.panels.instruments = !self.panels.instruments,
+            Deed::Score => self.panels.score = !self.panels.score,
+            Deed::Lower => self.panels.lower = !self.panels.lower,
+            Deed::Quality => {
+                self.quality = if self.quality == Quality::High { Quality::Low } else { Quality::High };
+            }
+            Deed::Layer(layer) => {
+                let shown = layer.of(&mut self.layers);
+                *shown = !*shown;
+            }
+            Deed::Faults => self.panels.faults = !self.panels.faults,
+            Deed::Csv => self.export_csv(),
+            Deed::PlotsPicture => {
+                self.panels.show(panels::Tab::Plots);
+                self.panels.wants_plots = Some(PLOTS_SETTLE);
+            }
         }
     }
 }
+
+/// What is drawn besides the world, one by one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)] // ALL says what each is
+pub enum Layer {
+    Reference,
+    Travelled,
+    Trajectory,
+    Believed,
+    Forces,
+    Ghost,
+}
+
+impl Layer {
+    /// Every layer, its name in the settings, and what it shows.
+    pub const ALL: [(Layer, &'static str, &'static str); 6] = [
+        (Layer::Reference, "reference", "reference path"),
+        (Layer::Travelled, "travelled", "path driven, by lateral error"),
+        (Layer::Trajectory, "trajectory", "planned trajectory"),
+        (Layer::Believed, "believed", "believed position, 3 sigma"),
+        (Layer::Forces, "forces", "tyre forces"),
+        (Layer::Ghost, "ghost", "run laid over"),
+    ];
+
+    /// Whether it is drawn.
+    pub fn of(self, layers: &mut Layers) -> &mut bool {
+        match self {
+            Layer::Reference => &mut layers.reference,
+            Layer::Travelled => &mut layers.travelled,
+            Layer::Trajectory => &mut layers.trajectory,
+            Layer::Believed => &mut layers.believed,
+            Layer::Forces => &mut layers.forces,
+            Layer::Ghost => &mut layers.ghost,
+        }
+    }
+}
+
+/// Pictures that the plots are given to be drawn before they are photographed.
+const PLOTS_SETTLE: u8 = 3;
 
 /// What a key stands for.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[allow(missing_docs)] // KEYS says what each is
 pub enum Deed {
+    Instruments,
+    Score,
+    Lower,
+    Quality,
+    Layer(Layer),
+    Faults,
+    Csv,
+    PlotsPicture,
     RunPause,
     Step,
     StepBack,
@@ -255,7 +422,20 @@ pub const KEYS: &[(KeyCode, &str, Deed, &str)] = &[
     (KeyCode::KeyT, "T", Deed::Tab(panels::Tab::Topics), "topics"),
     (KeyCode::KeyB, "B", Deed::Tab(panels::Tab::Scenarios), "scenarios"),
     (KeyCode::KeyL, "L", Deed::Tab(panels::Tab::Events), "events"),
+    (KeyCode::KeyJ, "J", Deed::Tab(panels::Tab::Gains), "gains of control"),
+    (KeyCode::KeyO, "O", Deed::Tab(panels::Tab::Outside), "links, peers and seats outside"),
+    (KeyCode::KeyM, "M", Deed::Tab(panels::Tab::Place), "move the car: another start"),
+    (KeyCode::F2, "F2", Deed::Instruments, "instruments at the left"),
+    (KeyCode::F3, "F3", Deed::Score, "score at the right"),
+    (KeyCode::F4, "F4", Deed::Lower, "tables and plots below"),
+    (KeyCode::Digit6, "6", Deed::Layer(Layer::Reference), "draw the reference path"),
+    (KeyCode::Digit7, "7", Deed::Layer(Layer::Travelled), "draw the path driven, by lateral error"),
+    (KeyCode::Digit8, "8", Deed::Layer(Layer::Trajectory), "draw the planned trajectory"),
+    (KeyCode::Digit9, "9", Deed::Layer(Layer::Believed), "draw the believed position, 3 sigma"),
+    (KeyCode::Digit0, "0", Deed::Layer(Layer::Forces), "draw the tyre forces"),
+    (KeyCode::KeyU, "U", Deed::Layer(Layer::Ghost), "draw the run laid over"),
     (KeyCode::KeyK, "K", Deed::Theme, "dark, light"),
+    (KeyCode::KeyQ, "Q", Deed::Quality, "quality: shadows and smooth edges, or neither"),
     (KeyCode::F1, "F1", Deed::Help, "this help"),
     (KeyCode::KeyE, "E", Deed::Engage, "engage: the operator presses START"),
     (KeyCode::KeyX, "X", Deed::Disengage, "disengage: the operator presses STOP"),
@@ -263,6 +443,7 @@ pub const KEYS: &[(KeyCode, &str, Deed, &str)] = &[
     (KeyCode::KeyN, "N", Deed::Gear(GearName::Neutral), "selector to Neutral"),
     (KeyCode::KeyZ, "Z", Deed::Gear(GearName::Reverse), "selector to Reverse"),
     (KeyCode::KeyG, "G", Deed::Fault(0), "satellites lost for 3 s"),
+    (KeyCode::KeyH, "H", Deed::Faults, "all that may go wrong, each with a letter"),
     (KeyCode::KeyF, "F", Deed::FreeDrive, "load the drive by hand"),
     (KeyCode::F5, "F5", Deed::Save, "save the run with all that was done as a scenario"),
     (
@@ -271,6 +452,8 @@ pub const KEYS: &[(KeyCode, &str, Deed, &str)] = &[
         Deed::SaveDrive,
         "save the drive as an RTK recording, with a scenario that follows it",
     ),
+    (KeyCode::F7, "F7", Deed::Csv, "save the plotted signals as CSV"),
+    (KeyCode::F8, "F8", Deed::PlotsPicture, "save a picture of the plots"),
     (KeyCode::F12, "F12", Deed::Screenshot, "screenshot"),
 ];
 
@@ -279,6 +462,14 @@ pub type MenuFault = (&'static str, fn() -> EventSpec);
 
 fn gnss(fault: GnssFault) -> EventSpec {
     EventSpec { gnss: Some(fault), ..EventSpec::default() }
+}
+
+fn car(fault: CarFault) -> EventSpec {
+    EventSpec { car: Some(fault), ..EventSpec::default() }
+}
+
+fn road(friction_scale: f64, for_s: Option<f64>) -> EventSpec {
+    EventSpec { road: Some(RoadChange { friction_scale, for_s }), ..EventSpec::default() }
 }
 
 fn fault(unit: &str, kind: &str, for_s: Option<f64>) -> EventSpec {
@@ -319,6 +510,26 @@ pub const FAULTS: &[MenuFault] = &[
         gust: Some(GustSpec { speed_mps: 20.0, from_deg: 90.0, rise_s: Some(0.5), for_s: 3.0 }),
         ..EventSpec::default()
     }),
+    ("Wind: gust of 12 m/s from the west for 10 s", || EventSpec {
+        gust: Some(GustSpec { speed_mps: 12.0, from_deg: 180.0, rise_s: Some(2.0), for_s: 10.0 }),
+        ..EventSpec::default()
+    }),
+    ("Car: steering sensor reads 5° too much for 10 s", || {
+        car(CarFault { steering_offset_deg: Some(5.0), for_s: Some(10.0), ..Default::default() })
+    }),
+    ("Car: steering sensor reads 5° too much from now on", || {
+        car(CarFault { steering_offset_deg: Some(5.0), ..Default::default() })
+    }),
+    ("Car: brakes faded by half for 10 s", || {
+        car(CarFault { brake_fade: Some(0.5), for_s: Some(10.0), ..Default::default() })
+    }),
+    ("Car: steering sensor is right again", || {
+        car(CarFault { steering_offset_deg: Some(0.0), ..Default::default() })
+    }),
+    ("Car: brakes are well again", || car(CarFault { brake_fade: Some(0.0), ..Default::default() })),
+    ("Road: rain, 0.6 of the friction, from now on", || road(0.6, None)),
+    ("Road: ice, 0.15 of the friction, for 3 s", || road(0.15, Some(3.0))),
+    ("Road: dry again", || road(1.0, None)),
     ("Planning: emergency stop", || EventSpec {
         planning: Some(skidpad_scenario::PlanningAction { estop: true }),
         ..EventSpec::default()
@@ -371,22 +582,27 @@ fn run(args: Args) -> Result<(), String> {
     if !args.off_screen {
         has_display()?;
     }
-    let mut session = Session::new(library);
-    session.order(match (&args.scenario, args.demo) {
-        (Some(file), _) => Command::Load(file.clone()),
-        (None, true) => Command::Load(root.join(DEMO)),
-        (None, false) => Command::FreeDrive,
+    let mut store = if args.demo || args.fresh { Store::nowhere() } else { Store::of_user() };
+    let (settings, verdicts, problems) = store.read();
+    let quality = args.quality.unwrap_or(if settings.low_quality { Quality::Low } else { Quality::High });
+    let last = settings.scenario.clone().filter(|file| file.exists());
+    let mut session = Session::meeting(library, args.wanted());
+    session.order(match (&args.scenario, args.demo, last) {
+        (Some(file), ..) => Command::Load(file.clone()),
+        (None, true, _) => Command::Load(root.join(DEMO)),
+        (None, false, Some(last)) => Command::Load(last),
+        (None, false, None) => Command::FreeDrive,
     });
     if let Some(overlay) = overlay {
         session.overlay(overlay);
     }
     let files = scenario_files(&root);
-    let live = Live {
+    let mut live = Live {
         session,
         scrub: None,
         camera: CameraMode::Chase,
         layers: Layers::default(),
-        quality: args.quality,
+        quality,
         off_screen: args.off_screen,
         margins_px: [0.0; 4],
         car_on_screen: None,
@@ -398,7 +614,15 @@ fn run(args: Args) -> Result<(), String> {
         started: Instant::now(),
         first_frame_s: None,
         frame_s: 0.0,
+        store,
+        remembered: Instant::now(),
     };
+    live.recall(&settings);
+    live.panels.verdicts = verdicts;
+    for problem in problems {
+        eprintln!("skidpad-desktop: {problem}");
+        live.panels.complain(problem);
+    }
     explain_missing_driver();
     let exit = app(live, &args).run();
     match exit {
@@ -472,7 +696,8 @@ fn app(live: Live, args: &Args) -> App {
         .insert_resource(PictureSize(width, height))
         .add_systems(PreStartup, camera)
         .add_systems(PreUpdate, poll)
-        .add_systems(Update, (keys, mouse))
+        .add_systems(Update, (keys, mouse, follow_quality))
+        .add_systems(Last, remember)
         .add_systems(EguiPrimaryContextPass, panels::draw);
     app
 }
@@ -516,7 +741,8 @@ fn poll(mut live: ResMut<Live>, time: Res<Time<Real>>) {
         live.first_frame_s = Some(live.started.elapsed().as_secs_f64());
     }
     live.frame_s += 0.05 * (time.delta_secs_f64() - live.frame_s);
-    if live.session.view().state == State::Running && live.session.recording().end_s() > 0.0 {
+    let looks_back = live.is_on_the_clock();
+    if live.session.view().state == State::Running && live.session.recording().end_s() > 0.0 && !looks_back {
         live.scrub = None;
     }
 }
@@ -530,6 +756,12 @@ fn keys(
     canvas: Option<Res<Canvas>>,
 ) {
     let typing = wants.is_some_and(|wants| wants.wants_any_keyboard_input());
+    let typing = if live.panels.faults && !typing {
+        choose_fault(&keyboard, &mut live);
+        true
+    } else {
+        typing
+    };
     if !typing {
         for (key, _, deed, _) in KEYS {
             if keyboard.just_pressed(*key) {
@@ -557,12 +789,75 @@ fn keys(
     }
     live.driving = active;
     live.wish = DriverWish { gear: None, ..wish };
-    if std::mem::take(&mut live.panels.wants_screenshot) {
-        let file =
-            (0..1000).map(|i| live.folder.join(format!("skidpad-{i:03}.png"))).find(|file| !file.exists());
-        if let Some(file) = file {
-            live.panels.say(format!("saved {}", file.display()));
-            shoot(&mut commands, canvas.as_deref(), file);
+    if std::mem::take(&mut live.panels.wants_screenshot)
+        && let Some(file) = live.free_file("skidpad", "png")
+    {
+        live.panels.say(format!("saved {}", file.display()));
+        shoot(&mut commands, canvas.as_deref(), file);
+    }
+    match live.panels.wants_plots {
+        Some(0) => {
+            live.panels.wants_plots = None;
+            if let (Some(area), Some(file)) = (live.panels.plots_px(), live.free_file("skidpad-plots", "png"))
+            {
+                live.panels.say(format!("saved {}", file.display()));
+                let whole = canvas
+                    .as_ref()
+                    .map_or_else(Screenshot::primary_window, |canvas| Screenshot::image(canvas.0.clone()));
+                commands.spawn(whole).observe(save_part(file, area));
+            }
+        }
+        Some(left) => live.panels.wants_plots = Some(left - 1),
+        None => {}
+    }
+}
+
+/// Settings and verdicts of the user, as they change and at the end.
+fn remember(mut live: ResMut<Live>, mut exits: MessageReader<AppExit>) {
+    if exits.read().next().is_none() && live.remembered.elapsed() < REMEMBER_EVERY {
+        return;
+    }
+    live.remembered = Instant::now();
+    let settings = live.settings();
+    let Live { store, panels, .. } = live.as_mut();
+    if let Err(error) = store.write(&settings, &panels.verdicts) {
+        // Told once: it will not be better in a second.
+        *store = Store::nowhere();
+        panels.complain(format!("settings are not remembered: {error}"));
+    }
+}
+
+/// The quality, as it changes.
+fn follow_quality(
+    live: Res<Live>,
+    mut last: Local<Option<Quality>>,
+    mut cameras: Query<&mut Msaa, With<crate::scene::SceneCamera>>,
+    mut lights: Query<&mut DirectionalLight>,
+) {
+    let high = live.quality == Quality::High;
+    let is_first = last.is_none();
+    if last.replace(live.quality) == Some(live.quality) || is_first {
+        return;
+    }
+    for mut msaa in &mut cameras {
+        *msaa = if high { Msaa::Sample4 } else { Msaa::Off };
+    }
+    for mut light in &mut lights {
+        light.shadow_maps_enabled = high;
+    }
+}
+
+/// Saves a part of the picture: left, top, width, height, pixels.
+fn save_part(file: PathBuf, [left, top, width, height]: [u32; 4]) -> impl FnMut(On<ScreenshotCaptured>) {
+    move |captured: On<ScreenshotCaptured>| {
+        let saved = match captured.image.clone().try_into_dynamic() {
+            Ok(image) => {
+                image.crop_imm(left, top, width, height).to_rgb8().save(&file).map_err(|e| e.to_string())
+            }
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(error) = saved {
+            eprintln!("skidpad-desktop: {}: {error}", file.display());
         }
     }
 }
@@ -571,6 +866,26 @@ fn shoot(commands: &mut Commands, canvas: Option<&Canvas>, file: PathBuf) {
     let screenshot =
         canvas.map_or_else(Screenshot::primary_window, |canvas| Screenshot::image(canvas.0.clone()));
     commands.spawn(screenshot).observe(save_to_disk(file));
+}
+
+/// The letters of the faults while their list is open.
+const LETTERS: [KeyCode; 26] = {
+    use KeyCode::*;
+    [
+        KeyA, KeyB, KeyC, KeyD, KeyE, KeyF, KeyG, KeyH, KeyI, KeyJ, KeyK, KeyL, KeyM, KeyN, KeyO, KeyP, KeyQ,
+        KeyR, KeyS, KeyT, KeyU, KeyV, KeyW, KeyX, KeyY, KeyZ,
+    ]
+};
+
+/// A letter lets its fault happen, Escape nothing.
+fn choose_fault(keyboard: &ButtonInput<KeyCode>, live: &mut Live) {
+    let chosen = LETTERS.iter().take(FAULTS.len()).position(|key| keyboard.just_pressed(*key));
+    if let Some(index) = chosen {
+        live.act(Deed::Fault(index));
+    }
+    if chosen.is_some() || keyboard.just_pressed(KeyCode::Escape) {
+        live.panels.faults = false;
+    }
 }
 
 fn mouse(
@@ -596,7 +911,7 @@ fn mouse(
 type DemoState = (&'static str, f64, fn(&mut Live));
 
 /// What the demo shows.
-const STATES: [DemoState; 7] = [
+const STATES: [DemoState; 12] = [
     ("start", 0.0, |live| live.panels.show(panels::Tab::Scenarios)),
     ("chase", 14.0, |live| live.panels.folded = true),
     ("top", 30.0, |live| {
@@ -618,7 +933,19 @@ const STATES: [DemoState; 7] = [
         live.camera = CameraMode::Cockpit;
         live.panels.show(panels::Tab::Topics);
     }),
+    ("gains", 48.0, |live| {
+        live.camera = CameraMode::Chase;
+        live.panels.show(panels::Tab::Gains);
+    }),
+    ("outside", 49.0, |live| live.panels.show(panels::Tab::Outside)),
+    ("move", 50.0, |live| live.panels.show(panels::Tab::Place)),
+    ("keys", 51.0, |live| live.panels.help = true),
+    ("faults", 52.0, |live| {
+        live.panels.help = false;
+        live.panels.faults = true;
+    }),
     ("failed", 71.0, |live| {
+        live.panels.faults = false;
         live.camera = CameraMode::Chase;
         live.panels.show(panels::Tab::Events);
     }),
@@ -789,6 +1116,17 @@ mod tests {
         let mut seen: BTreeSet<String> = driving.iter().map(|key| format!("{key:?}")).collect();
         for (key, name, ..) in KEYS {
             assert!(seen.insert(format!("{key:?}")), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_fault_has_a_letter_and_every_layer_a_key() {
+        assert!(FAULTS.len() <= LETTERS.len());
+        for (layer, ..) in Layer::ALL {
+            assert!(KEYS.iter().any(|(_, _, deed, _)| *deed == Deed::Layer(layer)), "{layer:?}");
+        }
+        for (tab, name, _) in panels::Tab::ALL {
+            assert!(KEYS.iter().any(|(_, _, deed, _)| *deed == Deed::Tab(tab)), "{name}");
         }
     }
 

@@ -5,6 +5,7 @@
 //! both together. The window never waits for the simulation, nor the simulation for the window.
 
 pub mod session;
+pub mod settings;
 
 #[cfg(feature = "window")]
 pub mod app;

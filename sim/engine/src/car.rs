@@ -193,7 +193,9 @@ impl Car {
         self.environment.wind_mps = self.wind.advance(now, STEP_S, self.state.velocity_mps.into());
         self.model.step(&mut self.state, &self.demand, &mut self.ground, &self.environment);
         self.plant = self.model.report(&self.state);
-        self.plant.steering_wheel_rad += self.steering_offset_rad;
+        if self.steering_offset_rad != 0.0 {
+            self.plant.steering_wheel_rad += self.steering_offset_rad;
+        }
         collision
     }
 

@@ -51,4 +51,4 @@ pub use replay::recording_of;
 pub use seats::{SeatId, Seats};
 pub use simulation::{EPOCH_UNIX_S, Outcome, RunOptions, SetupError, Simulation, Stage, TICK, Waiting};
 pub use trace::TraceSample;
-pub use watch::{CommandAge, ExternalReport, SeatReport};
+pub use watch::{CommandAge, ExternalReport, SeatNow, SeatReport};

@@ -49,6 +49,12 @@ pub trait Outside {
         false
     }
 
+    /// Whether a seat outside could speak on topics: a run whose canbus is outside then waits until it is heard there.
+    /// Other than [`Outside::listens`] for who only looks on.
+    fn has_topics(&self) -> bool {
+        self.listens()
+    }
+
     /// The scenario's time begins: with a stack outside, the car is in auto for the first time.
     fn scenario_begins(&mut self, now: SimTime) {
         let _ = now;

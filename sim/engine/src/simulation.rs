@@ -368,7 +368,7 @@ impl Simulation {
     /// known on CAN alone engages when it likes, and its scenario begins at once.
     fn waits_for_stack(&self, outside: &impl Outside) -> bool {
         let canbus_only = self.external == Seats::NONE.with(SeatId::Canbus);
-        !self.external.is_empty() && (!canbus_only || outside.listens())
+        !self.external.is_empty() && (!canbus_only || outside.has_topics())
     }
 
     /// The scenario's time begins.

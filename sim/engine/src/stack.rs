@@ -5,7 +5,7 @@ use crate::message::TopicMessage;
 use crate::operator::{Operator, Patience};
 use crate::outside::Outside;
 use crate::seats::{SeatId, Seats};
-use crate::watch::{ExternalReport, Watch};
+use crate::watch::{ExternalReport, SeatNow, Watch};
 use skidpad_can::{Flaws, Frame};
 use skidpad_geo::UtmZone;
 use skidpad_kernel::{Periodic, SimTime};
@@ -461,6 +461,11 @@ impl Stack {
 
     pub(crate) fn watch(&mut self) -> &mut Watch {
         &mut self.watch
+    }
+
+    /// How each external seat is.
+    pub(crate) fn seats(&self, now: SimTime) -> impl Iterator<Item = SeatNow> + '_ {
+        self.watch.seats(now)
     }
 
     /// The external seats that do not speak, and what the operator has come to.

@@ -51,6 +51,19 @@ pub struct SeatReport {
     pub longest_gap_s: f64,
 }
 
+/// How an external seat is at present.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SeatNow {
+    /// The seat.
+    pub seat: SeatId,
+    /// Messages on its main topic so far.
+    pub messages: u64,
+    /// Time since the last of them, s; absent before the first.
+    pub age_s: Option<f64>,
+    /// The longest time without one since the scenario's time began, s.
+    pub longest_gap_s: f64,
+}
+
 /// Age of the command in force: the present minus the stamp in its header, s.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct CommandAge {
@@ -280,6 +293,16 @@ impl Watch {
     pub(crate) fn missing(&self, now: SimTime) -> Seats {
         let is_there = |heard: &&Heard| heard.last.is_some_and(|last| now.since(last) <= PRESENT_FOR);
         self.heard.iter().filter(|heard| !is_there(heard)).map(|heard| heard.seat).collect()
+    }
+
+    /// How each external seat is.
+    pub(crate) fn seats(&self, now: SimTime) -> impl Iterator<Item = SeatNow> + '_ {
+        self.heard.iter().map(move |heard| SeatNow {
+            seat: heard.seat,
+            messages: heard.messages,
+            age_s: heard.last.map(|last| now.since(last).as_secs_f64()),
+            longest_gap_s: heard.longest_gap.as_secs_f64(),
+        })
     }
 
     /// Why the run cannot go on, if it cannot.

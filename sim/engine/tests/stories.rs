@@ -544,14 +544,15 @@ fn a_steering_sensor_that_reads_too_much_pulls_the_car_to_the_right_while_it_doe
 
 #[test]
 fn faded_brakes_make_half_the_torque_of_the_same_pedal_until_they_are_well_again() {
-    let brake = "[[event]]\nwhen = { time_s = 0.5 }\ndriver = { brake_pct = 20.0, for_s = 5.0 }\n";
-    let fade = "[[event]]\nwhen = { time_s = 0.2 }\ncar = { brake_fade = 0.5, for_s = 1.3 }\n";
+    let brake = "[[event]]\nwhen = { time_s = 0.5 }\ndriver = { brake_pct = 22.0, for_s = 5.0 }\n";
+    let fade = "[[event]]\nwhen = { time_s = 0.2 }\ncar = { brake_fade = 0.5, for_s = 0.8 }\n";
     let (well, _) = run(&coasting(2.0, brake));
     let (faded, outcome) = run(&coasting(2.0, &format!("{brake}{fade}")));
     let torque_nm = |samples: &[TraceSample], time_s| at(samples, time_s).plant.brake_torque_actual_nm;
-    assert!(torque_nm(&well, 1.4) > 500.0);
-    assert!((torque_nm(&faded, 1.4) / torque_nm(&well, 1.4) - 0.5).abs() < 0.01);
-    assert!((torque_nm(&faded, 1.6) / torque_nm(&well, 1.6) - 1.0).abs() < 0.01);
+    assert!(torque_nm(&well, 0.9) > 100.0);
+    let share = |time_s| torque_nm(&faded, time_s) / torque_nm(&well, time_s);
+    assert!((share(0.9) - 0.5).abs() < 0.01, "{}", share(0.9));
+    assert!((share(1.1) - 1.0).abs() < 0.01, "{}", share(1.1));
     assert_eq!(time_of(&outcome, "brake_fade"), 0.2);
 }
 

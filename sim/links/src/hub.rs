@@ -87,6 +87,22 @@ pub struct LinksReport {
     pub realtime: Option<RealtimePriority>,
 }
 
+impl LinksReport {
+    /// How each link was in the end.
+    pub fn states(&self) -> Vec<LinkState> {
+        let state = |name: &str, counts: Vec<(&'static str, u64)>, error: &Option<String>| LinkState {
+            name: name.to_owned(),
+            health: error.clone().map_or(Health::Waiting("closed".into()), Health::Lost),
+            peers: Vec::new(),
+            counts,
+        };
+        let can = self.can.iter().map(|link| state(&link.name, link.counters.named().to_vec(), &link.error));
+        let receiver = self.receiver.iter().map(|link| state(&link.name, link.named().to_vec(), &None));
+        let topics = self.topics.iter().map(|link| state(&link.name, link.counts.clone(), &link.error));
+        can.chain(receiver).chain(topics).collect()
+    }
+}
+
 impl Links {
     /// Opens these links.
     ///
@@ -129,6 +145,16 @@ impl Links {
     /// The links that carry topics.
     pub fn topic_links(&self) -> impl Iterator<Item = &dyn TopicLink> {
         self.topics.iter().map(|link| &**link)
+    }
+
+    /// Before the first tick: lets stacks in that want to come, without waiting. False while the first tick would have to
+    /// wait for one.
+    pub fn look(&mut self) -> bool {
+        let mut ready = true;
+        for link in &mut self.topics {
+            ready &= link.look();
+        }
+        ready
     }
 
     /// How each link is: those to the bus, to the receiver's port, and those that carry topics.

@@ -478,6 +478,10 @@ impl TopicLink for Lockstep {
         }
     }
 
+    fn look(&mut self) -> bool {
+        Lockstep::look(self)
+    }
+
     fn peers(&self) -> Vec<String> {
         Some(self.report().stack).filter(|stack| !stack.is_empty()).into_iter().collect()
     }

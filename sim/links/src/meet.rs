@@ -7,6 +7,7 @@ use crate::can_link::LinkError;
 use crate::hub::{LinkState, Links, LinksReport, Pace};
 use crate::lockstep::{Invitation, Patience};
 use crate::name::LinkName;
+use crate::pace::PaceReport;
 use crate::plug::{Plug, TopicLinkName, TopicRun};
 use crate::receiver_link::ReceiverLinkName;
 use crate::stack_clock::CLOCK_SAMPLES;
@@ -57,7 +58,7 @@ impl From<SetupError> for MeetError {
 
 /// How fast simulated time passes: `real`, `max`, or a multiple of the clock's pace.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct PaceArg(PaceSpec);
+pub struct PaceArg(pub PaceSpec);
 
 impl FromStr for PaceArg {
     type Err = String;
@@ -202,6 +203,33 @@ impl Wanted {
             }
             _ => Ok(()),
         }
+    }
+
+    /// This with what `scenario` says, and with what `before` has open of the links that both want: a ROS master outlives
+    /// the runs. The scenario becomes one that says itself what is wanted.
+    ///
+    /// # Errors
+    /// A seat without a way in or out, or a link that cannot be opened.
+    pub fn for_one(&self, scenario: &mut LoadedScenario, before: &Wanted) -> Result<Wanted, MeetError> {
+        self.check(std::slice::from_mut(scenario))?;
+        let mut wanted = self.clone();
+        wanted.can = self.names(scenario)?;
+        wanted.gnss = self.receiver_names(scenario)?;
+        wanted.topics = self.topic_names(scenario)?;
+        let links = &mut scenario.scenario.links;
+        links.can = wanted.can.iter().map(ToString::to_string).collect();
+        links.gnss = wanted.gnss.iter().map(ToString::to_string).collect();
+        links.topics = wanted.topics.iter().map(ToString::to_string).collect();
+        links.pace = self.pace.map(|pace| pace.0).or(links.pace);
+        let open = |name: &TopicLinkName| {
+            let plug = match before.plugs.iter().find(|(other, _)| other == name) {
+                Some((_, plug)) => plug.clone(),
+                None => Plug::open(name)?,
+            };
+            Ok((name.clone(), plug))
+        };
+        wanted.plugs = wanted.topics.iter().map(open).collect::<Result<_, MeetError>>()?;
+        Ok(wanted)
     }
 
     /// Opens what all runs share of the topic links of these scenarios; if there are any, the scenarios run one after
@@ -404,6 +432,11 @@ impl Meeting {
         self.links.states()
     }
 
+    /// How well the pace was kept so far, if it is that of the clock.
+    pub fn pace(&self) -> Option<PaceReport> {
+        self.links.pace()
+    }
+
     /// Whether simulated time passes as on a clock, which nobody can stop: a run that can be paused keeps no pace.
     pub fn is_on_the_clock(&self) -> bool {
         self.paced
@@ -413,6 +446,14 @@ impl Meeting {
     /// time or `stop` said so. May be asked again. True at once where no such peer is needed.
     pub fn wait_for_peer(&mut self, at_most: Duration, stop: impl Fn() -> bool) -> bool {
         !self.needs_can_peer || self.links.wait_for_peer(at_most, stop)
+    }
+
+    /// Before [`Meeting::simulation`], for who must not wait: lets peers in, and says whom the run would wait for.
+    pub fn waits_for(&mut self) -> Option<&'static str> {
+        if !self.wait_for_peer(Duration::ZERO, || false) {
+            return Some("a peer on the car's bus, which fills the seat of the canbus");
+        }
+        (!self.links.look()).then_some("a stack that joins in lock-step")
     }
 
     /// The simulation, whose time begins now.

@@ -46,6 +46,12 @@ pub trait TopicLink: fmt::Debug + Send {
         None
     }
 
+    /// Before the first tick: lets a stack in that wants to come, without waiting. False while the first tick would have
+    /// to wait for one.
+    fn look(&mut self) -> bool {
+        true
+    }
+
     /// Who is at the other end at present, by name.
     fn peers(&self) -> Vec<String> {
         Vec::new()

@@ -2,18 +2,21 @@
 
 use super::{bad, good};
 use crate::app::Live;
-use crate::session::Command;
+use crate::session::{Command, read_trace};
 use bevy_egui::egui::{self, Ui};
-use skidpad_scenario::Override;
+use skidpad_scenario::{EventSpec, LoadedScenario, Override, Seat};
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// A number of `control.toml`.
 pub(super) struct Gain {
     /// Its tables and its name.
     path: Vec<String>,
-    /// As the vehicle has it, and as it shall be.
+    /// As the vehicle has it, as the scenario has it, as it shall be, and as the run was last told.
+    vehicle: f64,
     original: f64,
     value: f64,
+    told: f64,
 }
 
 pub(super) fn scenarios(ui: &mut Ui, live: &mut Live) {
@@ -28,6 +31,22 @@ pub(super) fn scenarios(ui: &mut Ui, live: &mut Live) {
         {
             load = Some(Command::FreeDrive);
         }
+        ui.separator();
+        let hint = "trace.csv of another run (`skidpad run --out`), to be laid over this one";
+        ui.label("lay over").on_hover_text(hint);
+        ui.add(
+            egui::TextEdit::singleline(&mut live.panels.overlay).hint_text("trace.csv").desired_width(220.0),
+        )
+        .on_hover_text(hint);
+        if ui.button("open").on_hover_text(hint).clicked() {
+            match read_trace(Path::new(live.panels.overlay.trim())) {
+                Ok(recording) => {
+                    live.session.overlay(recording);
+                    live.panels.say(format!("{} lies over this run, dashed", live.panels.overlay.trim()));
+                }
+                Err(error) => live.panels.complain(error.to_string()),
+            }
+        }
     });
     let current = live.session.view().scenario.as_ref().map(|scenario| scenario.file.clone());
     egui::ScrollArea::vertical().show(ui, |ui| {
@@ -41,11 +60,12 @@ pub(super) fn scenarios(ui: &mut Ui, live: &mut Live) {
                     continue;
                 }
                 match panels.verdicts.get(file) {
-                    Some(true) => ui.colored_label(good(ui), "passed"),
-                    Some(false) => ui.colored_label(bad(ui), "failed"),
-                    None => ui.weak("–"),
-                }
-                .on_hover_text("what came of it in this sitting");
+                    Some(last) if last.passed => {
+                        ui.colored_label(good(ui), "passed").on_hover_text(last.ago())
+                    }
+                    Some(last) => ui.colored_label(bad(ui), "failed").on_hover_text(last.ago()),
+                    None => ui.weak("–").on_hover_text("has not run to its end here, as it is in its file"),
+                };
                 let is_current = current.as_ref() == Some(file);
                 if ui.selectable_label(is_current, &name).on_hover_text(file.display().to_string()).clicked()
                 {
@@ -67,16 +87,45 @@ fn numbers(path: &[String], table: &toml::Table, found: &mut Vec<Gain>) {
         let path: Vec<String> = path.iter().cloned().chain([key.clone()]).collect();
         match value {
             toml::Value::Table(table) => numbers(&path, table, found),
-            toml::Value::Float(value) => found.push(Gain { path, original: *value, value: *value }),
+            toml::Value::Float(value) => {
+                found.push(Gain { path, vehicle: *value, original: *value, value: *value, told: *value });
+            }
             _ => {}
         }
     }
 }
 
-/// As a scenario writes it.
-fn overrides(gains: &[Gain]) -> BTreeMap<String, Override> {
+/// The parameters of a scenario: those of its vehicle, with its overrides.
+fn of_scenario(scenario: &LoadedScenario) -> Vec<Gain> {
+    let (mut gains, mut own) = (Vec::new(), Vec::new());
+    let table = scenario.vehicle.control_toml.as_ref().and_then(|text| text.parse().ok());
+    if let Some(table) = table {
+        numbers(&[], &table, &mut gains);
+    }
+    if let Ok(table) = toml::Table::try_from(scenario.control.as_ref()) {
+        numbers(&[], &table, &mut own);
+    }
+    for gain in &mut gains {
+        if let Some(own) = own.iter().find(|own| own.path == gain.path) {
+            (gain.original, gain.value, gain.told) = (own.value, own.value, own.value);
+        }
+    }
+    gains
+}
+
+/// One of them, as a scenario writes it.
+fn written(gain: &Gain) -> BTreeMap<String, Override> {
+    let mut path = gain.path.iter().rev();
+    let Some(name) = path.next() else { return BTreeMap::new() };
+    path.fold(BTreeMap::from([(name.clone(), Override::Number(gain.value))]), |inner, table| {
+        BTreeMap::from([(table.clone(), Override::Table(inner))])
+    })
+}
+
+/// Those that are not as they were, as a scenario writes them.
+fn overrides(gains: &[Gain], was: fn(&Gain) -> f64) -> BTreeMap<String, Override> {
     let mut all = BTreeMap::new();
-    'gains: for gain in gains.iter().filter(|gain| gain.value != gain.original) {
+    'gains: for gain in gains.iter().filter(|gain| gain.value != was(gain)) {
         let mut tables = &mut all;
         let Some((name, path)) = gain.path.split_last() else { continue };
         for table in path {
@@ -97,25 +146,33 @@ pub(super) fn gains(ui: &mut Ui, live: &mut Live) {
     let Some(scenario) = &view.scenario else { return };
     if live.panels.gains_of != view.load {
         live.panels.gains_of = view.load;
-        live.panels.gains.clear();
-        let table = scenario.vehicle.control_toml.as_ref().and_then(|text| text.parse().ok());
-        if let Some(table) = table {
-            numbers(&[], &table, &mut live.panels.gains);
-        }
+        live.panels.gains = of_scenario(scenario);
     }
+    let mut from_now_on = false;
     ui.horizontal(|ui| {
         ui.label("search");
         ui.text_edit_singleline(&mut live.panels.search);
+        let hint = "each change acts at once, in the running loop; it is an event of the run, which a rewind and a saved \
+                    scenario repeat";
+        ui.checkbox(&mut live.panels.gains_live, "at once").on_hover_text(hint);
+        let hint = "acts from now on; an event of the run, which a rewind and a saved scenario repeat";
+        from_now_on |= ui.button("from now on").on_hover_text(hint).clicked();
         let hint =
             "runs again from the start to this instant with these parameters; the run before stays, dashed";
-        if ui.button("apply").on_hover_text(hint).clicked() {
-            live.session.order(Command::Gains(overrides(&live.panels.gains)));
+        if ui.button("run again with them").on_hover_text(hint).clicked() {
+            live.session.order(Command::Gains(overrides(&live.panels.gains, |gain| gain.vehicle)));
         }
-        if ui.button("as on the car").clicked() {
+        let hint = "every number as the scenario has it";
+        if ui.button("as they were").on_hover_text(hint).clicked() {
             live.panels.gains.iter_mut().for_each(|gain| gain.value = gain.original);
+            from_now_on |= live.panels.gains_live;
         }
     });
+    if scenario.scenario.stack.control == Seat::External {
+        ui.weak("Control is outside: these are the parameters of the embedded one, which does not drive.");
+    }
     let search = live.panels.search.clone();
+    let live_now = live.panels.gains_live;
     egui::ScrollArea::vertical().show(ui, |ui| {
         egui::Grid::new("gains").num_columns(3).striped(true).show(ui, |ui| {
             for gain in live.panels.gains.iter_mut() {
@@ -125,19 +182,34 @@ pub(super) fn gains(ui: &mut Ui, live: &mut Live) {
                 }
                 ui.label(&name);
                 let speed = (gain.original.abs() * 0.01).max(1e-3);
-                ui.add(egui::DragValue::new(&mut gain.value).speed(speed).max_decimals(5));
-                ui.weak(format!("{}", gain.original)).on_hover_text("as in the vehicle's control.toml");
+                let field = ui
+                    .add(egui::DragValue::new(&mut gain.value).speed(speed).max_decimals(5))
+                    .on_hover_text(format!("{name}\ndrag, or click and type"));
+                // One event for a drag, not one for each picture of it.
+                from_now_on |= live_now
+                    && (field.drag_stopped()
+                        || (field.lost_focus() && field.changed())
+                        || (field.lost_focus() && gain.value != gain.told));
+                ui.weak(format!("{}", gain.original)).on_hover_text("as the scenario has it");
                 ui.end_row();
             }
         });
     });
+    if from_now_on {
+        let mut changed = overrides(&live.panels.gains, |gain| gain.original);
+        live.panels.gains.iter_mut().for_each(|gain| gain.told = gain.value);
+        if changed.is_empty() {
+            // An event names something; one parameter as it was says that all are.
+            changed = live.panels.gains.first().map(written).unwrap_or_default();
+        }
+        live.inject(EventSpec { control: Some(changed), ..EventSpec::default() });
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::session::Run;
-    use std::path::Path;
 
     #[test]
     fn a_parameter_that_was_changed_reaches_control() {
@@ -145,18 +217,26 @@ mod tests {
         let library = skidpad_scenario::Library::at(&root).unwrap();
         let mut run = Run::load_text(library, &crate::session::free_drive(), Path::new("gains.toml"))
             .unwrap_or_else(|(_, error)| panic!("{error}"));
-        let mut gains = Vec::new();
-        let text = run.scenario().vehicle.control_toml.clone().unwrap();
-        numbers(&[], &text.parse().unwrap(), &mut gains);
+        let mut gains = of_scenario(run.scenario());
         assert!(gains.len() > 20);
-        assert!(overrides(&gains).is_empty());
+        assert!(overrides(&gains, |gain| gain.vehicle).is_empty());
         let before = run.scenario().control.longitudinal.station_pid.kp;
         for gain in &mut gains {
             if gain.path.join(".") == "longitudinal.station_pid.kp" {
                 gain.value *= 2.0;
             }
         }
-        run.set_gains(&overrides(&gains)).unwrap_or_else(|error| panic!("{error}"));
+        // From now on, which the run keeps as something that was done.
+        let control = Some(overrides(&gains, |gain| gain.original));
+        run.inject(EventSpec { control, ..EventSpec::default() }).unwrap_or_else(|error| panic!("{error}"));
+        run.step();
+        let told = run.simulation().unwrap().events().to_vec();
+        let of_kp = |event: &skidpad_engine::RunEvent| event.detail.contains("longitudinal.station_pid.kp");
+        assert!(told.iter().any(|event| event.name == "control_parameters" && of_kp(event)), "{told:?}");
+        let text = run.scenario_text("gains").unwrap();
+        assert!(text.contains("kp ="), "{text}");
+        // Or from the start.
+        run.set_gains(&overrides(&gains, |gain| gain.vehicle)).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(run.scenario().control.longitudinal.station_pid.kp, 2.0 * before);
     }
 }

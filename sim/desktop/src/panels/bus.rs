@@ -19,7 +19,7 @@ fn bytes(ui: &mut Ui, row: &CanRow) {
 }
 
 /// Three fifths for a table, the rest for what is chosen in it.
-fn two(ui: &mut Ui, add: impl FnOnce(&mut [Ui; 2])) {
+pub(super) fn two(ui: &mut Ui, add: impl FnOnce(&mut [Ui; 2])) {
     let whole = ui.available_rect_before_wrap();
     let middle = whole.left() + 0.6 * whole.width();
     let (left, right) = (whole.left()..=middle - 8.0, middle..=whole.right());
@@ -131,11 +131,13 @@ pub(super) fn topics(ui: &mut Ui, live: &mut Live) {
                     ui.label(number(1.0 / row.period_s, 1));
                     ui.label(number((1e3 * (now_s - row.last_s)).max(0.0), 0));
                     ui.label(number(row.count as f64, 0));
-                    ui.weak(
-                        row.message
-                            .seat()
-                            .map_or("operator or anybody".into(), |seat| format!("{seat:?} (inside)")),
-                    );
+                    let place = if row.outside { "outside" } else { "inside" };
+                    let source = match row.message.seat() {
+                        Some(seat) => format!("{seat}, {place}"),
+                        None if row.outside => "outside".into(),
+                        None => "operator or monitor".into(),
+                    };
+                    ui.weak(source);
                     ui.end_row();
                 }
             });

@@ -4,15 +4,18 @@ mod browser;
 mod bus;
 mod help;
 mod instruments;
+mod outside;
+mod place;
 mod plots;
 mod score;
 mod transport;
 
 use crate::app::{Live, Quality};
+use crate::session::State;
+use crate::settings::{LastVerdict, Settings, Verdicts};
 use bevy::prelude::*;
 use bevy_egui::{EguiContexts, egui};
 use egui::{Color32, RichText, Ui};
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -32,16 +35,23 @@ pub enum Tab {
     Events,
     /// Parameters of control.
     Gains,
+    /// Links, peers and seats outside.
+    Outside,
+    /// Where the car starts.
+    Place,
 }
 
 impl Tab {
-    const ALL: [(Tab, &'static str, &'static str); 6] = [
+    /// Every tab, its name, and what it shows.
+    pub const ALL: [(Tab, &'static str, &'static str); 8] = [
         (Tab::Scenarios, "Scenarios", "the scenarios that there are, with what came of them (B)"),
         (Tab::Plots, "Plots", "any signal over time, with a common cursor (P)"),
         (Tab::Can, "CAN", "every frame on the car's bus, decoded (C)"),
         (Tab::Topics, "Topics", "every message of the stack (T)"),
         (Tab::Events, "Events", "what has happened (L)"),
-        (Tab::Gains, "Gains", "parameters of control, to be changed while it runs"),
+        (Tab::Gains, "Gains", "parameters of control, to be changed while it runs (J)"),
+        (Tab::Outside, "Outside", "links, peers and seats outside (O)"),
+        (Tab::Place, "Start", "where the car starts: move it (M)"),
     ];
 }
 
@@ -55,19 +65,38 @@ pub struct PanelState {
     pub help: bool,
     /// A screenshot is wanted.
     pub wants_screenshot: bool,
+    /// A picture of the plots is wanted, after so many pictures of all.
+    pub wants_plots: Option<u8>,
+    /// The list of faults is open.
+    pub faults: bool,
+    /// The instruments at the left are shown.
+    pub instruments: bool,
+    /// The score at the right is shown.
+    pub score: bool,
+    /// Tables and plots are shown below.
+    pub lower: bool,
+    /// What came of each scenario when it last ran to its end with nothing done by hand.
+    pub verdicts: Verdicts,
+    /// Height of the lower panel and width of the score, points; 0: as they come.
+    sizes: [f32; 2],
     tab: Tab,
     root: PathBuf,
     files: Vec<PathBuf>,
     search: String,
-    /// Verdicts of this sitting, by file.
-    verdicts: BTreeMap<PathBuf, bool>,
+    /// Path of a trace to be laid over.
+    overlay: String,
     plots: plots::Plots,
     can: Option<u16>,
     topic: Option<&'static str>,
     gains: Vec<browser::Gain>,
     gains_of: u64,
+    gains_live: bool,
+    outside: outside::Form,
+    place: place::Form,
     said: Option<(Instant, String, bool)>,
     notice: u64,
+    /// The run whose verdict has been taken.
+    judged: Option<String>,
 }
 
 impl PanelState {
@@ -78,18 +107,29 @@ impl PanelState {
             dark: true,
             help: false,
             wants_screenshot: false,
+            wants_plots: None,
+            faults: false,
+            instruments: true,
+            score: true,
+            lower: true,
+            verdicts: Verdicts::new(),
+            sizes: [0.0; 2],
             tab: Tab::default(),
             root: root.to_path_buf(),
             files,
             search: String::new(),
-            verdicts: BTreeMap::new(),
+            overlay: String::new(),
             plots: plots::Plots::default(),
             can: None,
             topic: None,
             gains: Vec::new(),
             gains_of: 0,
+            gains_live: true,
+            outside: outside::Form::default(),
+            place: place::Form::default(),
             said: None,
             notice: 0,
+            judged: None,
         }
     }
 
@@ -97,6 +137,48 @@ impl PanelState {
     pub fn show(&mut self, tab: Tab) {
         self.tab = tab;
         self.folded = false;
+        self.lower = true;
+    }
+
+    /// Says for some seconds what went wrong.
+    pub fn complain(&mut self, text: String) {
+        self.said = Some((Instant::now(), text, false));
+    }
+
+    /// The signals that are plotted, by their columns, each once.
+    pub fn plotted(&self) -> Vec<usize> {
+        self.plots.signals()
+    }
+
+    /// Where the plots are: left, top, width, height, pixels.
+    pub fn plots_px(&self) -> Option<[u32; 4]> {
+        self.plots.area_px
+    }
+
+    /// What is to be remembered of the panels.
+    pub fn settings(&self) -> Settings {
+        let tab = Tab::ALL.iter().find(|(tab, ..)| *tab == self.tab).map_or("", |(_, name, _)| name);
+        Settings {
+            dark: self.dark,
+            tab: tab.into(),
+            instruments: self.instruments,
+            score: self.score,
+            lower: self.lower,
+            lower_height: self.sizes[0].round(),
+            score_width: self.sizes[1].round(),
+            plots: self.plots.names(),
+            ..Settings::default()
+        }
+    }
+
+    /// As in the last sitting.
+    pub fn recall(&mut self, settings: &Settings) {
+        self.dark = settings.dark;
+        let tab = Tab::ALL.iter().find(|(_, name, _)| *name == settings.tab);
+        self.tab = tab.map_or(self.tab, |(tab, ..)| *tab);
+        (self.instruments, self.score, self.lower) = (settings.instruments, settings.score, settings.lower);
+        self.sizes = [settings.lower_height, settings.score_width];
+        self.plots.recall(&settings.plots);
     }
 
     /// Says something for some seconds.
@@ -139,23 +221,60 @@ pub fn draw(mut contexts: EguiContexts, mut live: ResMut<Live>) -> Result {
     }
     let layer = egui::UiBuilder::new().layer_id(egui::LayerId::background()).max_rect(whole);
     let mut root = Ui::new(context.clone(), egui::Id::new("panels"), layer);
-    let fill = context.global_style().visuals.panel_fill.gamma_multiply(0.97);
+    let fill = context.global_style().visuals.panel_fill;
     let frame = egui::Frame::new().fill(fill).inner_margin(6.0);
     let mut margins = [0.0_f32; 4];
 
     let top = egui::Panel::top("transport").resizable(false).frame(frame);
     margins[1] = top.show(&mut root, |ui| transport::draw(ui, live)).response.rect.height();
     if !live.panels.folded {
-        let height = (0.36 * whole.height()).clamp(170.0, 420.0);
-        let bottom = egui::Panel::bottom("tabs").resizable(false).exact_size(height).frame(frame);
-        margins[3] = bottom.show(&mut root, |ui| tabs(ui, live)).response.rect.height();
-        let left = egui::Panel::left("instruments").resizable(false).exact_size(214.0).frame(frame);
-        margins[0] = left.show(&mut root, |ui| instruments::draw(ui, live)).response.rect.width();
-        let right = egui::Panel::right("score").resizable(false).exact_size(292.0).frame(frame);
-        margins[2] = right.show(&mut root, |ui| score::draw(ui, live)).response.rect.width();
+        let shown = |size: f32, otherwise: f32, least: f32, most: f32| {
+            (if size > 0.0 { size } else { otherwise }).clamp(least, most.max(least))
+        };
+        if live.panels.lower {
+            let most = 0.7 * whole.height();
+            let height =
+                shown(live.panels.sizes[0], (0.36 * whole.height()).clamp(170.0, 420.0), 120.0, most);
+            let bottom =
+                egui::Panel::bottom("tabs").resizable(true).default_size(height).size_range(120.0..=most);
+            margins[3] = bottom
+                .frame(frame)
+                .show(&mut root, |ui| {
+                    // A panel that can be resized shrinks to what is in it.
+                    ui.set_min_height(ui.available_height());
+                    tabs(ui, live);
+                })
+                .response
+                .rect
+                .height();
+            live.panels.sizes[0] = margins[3];
+        }
+        if live.panels.instruments {
+            let left = egui::Panel::left("instruments").resizable(false).exact_size(214.0).frame(frame);
+            margins[0] = left.show(&mut root, |ui| instruments::draw(ui, live)).response.rect.width();
+        }
+        if live.panels.score {
+            let most = 0.5 * whole.width();
+            let width = shown(live.panels.sizes[1], 292.0, 200.0, most);
+            let right =
+                egui::Panel::right("score").resizable(true).default_size(width).size_range(200.0..=most);
+            margins[2] = right
+                .frame(frame)
+                .show(&mut root, |ui| {
+                    ui.set_min_width(ui.available_width());
+                    score::draw(ui, live);
+                })
+                .response
+                .rect
+                .width();
+            live.panels.sizes[1] = margins[2];
+        }
     }
     if live.panels.help {
         help::draw(&context, live);
+    }
+    if live.panels.faults {
+        help::faults(&context, live);
     }
     live.margins_px = margins.map(|margin| margin * context.pixels_per_point());
     Ok(())
@@ -168,8 +287,16 @@ fn hear(live: &mut Live) {
         live.panels.notice = view.notice.0;
         live.panels.said = Some((Instant::now(), view.notice.1.clone(), view.notice.2));
     }
-    if let (Some(_), Some(scenario), Some(score)) = (&view.truth_hash, &view.scenario, &view.score) {
-        live.panels.verdicts.insert(scenario.file.clone(), score.verdict.passed);
+    let ended = view.state == State::Finished && view.truth_hash.is_some();
+    let judged = view.outside.as_ref().is_none_or(|outside| outside.failure.is_none());
+    if let (Some(scenario), Some(score)) = (&view.scenario, &view.score)
+        && ended
+        && judged
+        && view.as_found
+        && live.panels.judged != view.truth_hash
+    {
+        live.panels.judged = view.truth_hash.clone();
+        live.panels.verdicts.insert(scenario.file.clone(), LastVerdict::now(score.verdict.passed));
     }
 }
 
@@ -192,5 +319,7 @@ fn tabs(ui: &mut Ui, live: &mut Live) {
         Tab::Topics => bus::topics(ui, live),
         Tab::Events => score::events(ui, live),
         Tab::Gains => browser::gains(ui, live),
+        Tab::Outside => outside::draw(ui, live),
+        Tab::Place => place::draw(ui, live),
     }
 }

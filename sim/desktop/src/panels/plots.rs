@@ -1,7 +1,7 @@
 //! Signals over time, stacked, with one time axis and one cursor.
 
-use crate::app::Live;
-use crate::session::{Recording, column};
+use crate::app::{Deed, Live};
+use crate::session::{Recording, column, meaning, unit};
 use bevy_egui::egui::{self, Color32, Ui};
 use egui_plot::{Corner, Legend, Line, Plot, PlotPoints, VLine};
 use skidpad_engine::TraceSample;
@@ -13,6 +13,38 @@ const MAX_POINTS: usize = 1500;
 pub(super) struct Plots {
     groups: Vec<Vec<usize>>,
     search: String,
+    /// Where they were last drawn: left, top, width, height, pixels.
+    pub(super) area_px: Option<[u32; 4]>,
+}
+
+/// Most plots at a time.
+const MAX_PLOTS: usize = 6;
+
+impl Plots {
+    /// The signals of all plots, each once, in order.
+    pub(super) fn signals(&self) -> Vec<usize> {
+        let mut signals: Vec<usize> = Vec::new();
+        for index in self.groups.iter().flatten() {
+            if !signals.contains(index) {
+                signals.push(*index);
+            }
+        }
+        signals
+    }
+
+    /// The signals of each plot by name.
+    pub(super) fn names(&self) -> Vec<Vec<String>> {
+        let name = |index: &usize| TraceSample::COLUMNS[*index].0.to_owned();
+        self.groups.iter().map(|group| group.iter().map(name).collect()).collect()
+    }
+
+    /// As in the last sitting; names that are no signals are left out.
+    pub(super) fn recall(&mut self, names: &[Vec<String>]) {
+        if !names.is_empty() {
+            let group = |names: &Vec<String>| names.iter().filter_map(|name| column(name)).collect();
+            self.groups = names.iter().take(MAX_PLOTS).map(group).collect();
+        }
+    }
 }
 
 impl Default for Plots {
@@ -25,6 +57,7 @@ impl Default for Plots {
                 group(&["command_steering_pct", "command_throttle_pct", "command_brake_pct"]),
             ],
             search: String::new(),
+            area_px: None,
         }
     }
 }
@@ -59,6 +92,7 @@ fn pieces(recording: &Recording, index: usize) -> Vec<Vec<[f64; 2]>> {
 pub(super) fn draw(ui: &mut Ui, live: &mut Live) {
     let cursor_s = live.shown().map_or(0.0, |moment| moment.time_s);
     let mut jump = None;
+    let mut export = None;
     ui.horizontal(|ui| {
         let groups = &mut live.panels.plots.groups;
         for (number, group) in groups.iter_mut().enumerate() {
@@ -71,22 +105,41 @@ pub(super) fn draw(ui: &mut Ui, live: &mut Live) {
                             continue;
                         }
                         let mut on = group.contains(&index);
-                        if ui.checkbox(&mut on, *name).changed() {
+                        if ui.checkbox(&mut on, *name).on_hover_text(meaning(name)).changed() {
                             if on { group.push(index) } else { group.retain(|other| *other != index) }
                         }
                     }
                 });
             });
-            button.response.on_hover_text("choose its signals");
+            let shown: Vec<String> = group
+                .iter()
+                .map(|index| TraceSample::COLUMNS[*index].0)
+                .map(|name| format!("{name}: {}", meaning(name)))
+                .collect();
+            button.response.on_hover_text(format!("choose its signals\n{}", shown.join("\n")));
         }
-        if groups.len() < 6 && ui.button("+").on_hover_text("another plot").clicked() {
+        if groups.len() < MAX_PLOTS && ui.button("+").on_hover_text("another plot").clicked() {
             groups.push(column("ay_mps2").into_iter().collect());
         }
         if groups.len() > 1 && ui.button("−").on_hover_text("one plot less").clicked() {
             groups.pop();
         }
+        if ui.button("CSV").on_hover_text("save these signals as a table (F7)").clicked() {
+            export = Some(Deed::Csv);
+        }
+        if ui.button("PNG").on_hover_text("save a picture of the plots (F8)").clicked() {
+            export = Some(Deed::PlotsPicture);
+        }
         ui.weak("click: show that instant; drag, scroll: zoom; dashed: the run laid over");
     });
+    if let Some(deed) = export {
+        live.act(deed);
+    }
+    let area = ui.available_rect_before_wrap();
+    let scale = ui.ctx().pixels_per_point();
+    live.panels.plots.area_px = Some(
+        [area.left(), area.top(), area.width(), area.height()].map(|side| (side.max(0.0) * scale) as u32),
+    );
     let recording = live.session.recording();
     let previous = live.session.previous();
     let count = live.panels.plots.groups.len().max(1);
@@ -97,7 +150,7 @@ pub(super) fn draw(ui: &mut Ui, live: &mut Live) {
             let name = TraceSample::COLUMNS[*index].0;
             let colour = COLOURS[place % COLOURS.len()];
             let value = live.shown().map_or(f32::NAN, |moment| moment.values[*index]);
-            let name_now = format!("{name} {value:.3}");
+            let name_now = format!("{name} {value:.3} {}", unit(name));
             for piece in pieces(recording, *index) {
                 lines.push(Line::new(name_now.clone(), PlotPoints::new(piece)).color(colour));
             }
@@ -107,15 +160,20 @@ pub(super) fn draw(ui: &mut Ui, live: &mut Live) {
                     .push(line.color(colour.gamma_multiply(0.6)).style(egui_plot::LineStyle::dashed_dense()));
             }
         }
+        let small = Legend::default().position(Corner::LeftTop).background_alpha(0.5);
+        let small = small.text_style(egui::TextStyle::Small);
+        // One time axis is enough for all.
+        let is_last = number + 1 == live.panels.plots.groups.len();
         let response = Plot::new(("signals", number))
             .height(height)
-            .legend(Legend::default().position(Corner::LeftTop).background_alpha(0.5))
+            .legend(small)
             .link_axis("time", [true, false])
             .link_cursor("time", [true, false])
             .y_axis_min_width(44.0)
+            .show_axes([is_last, true])
             .show(ui, |plot| {
                 lines.into_iter().for_each(|line| plot.line(line));
-                plot.vline(VLine::new("shown", cursor_s).color(Color32::from_rgb(230, 60, 60)).width(1.0));
+                plot.vline(VLine::new("", cursor_s).color(Color32::from_rgb(230, 60, 60)).width(1.0));
                 plot.pointer_coordinate()
             });
         if response.response.clicked() {

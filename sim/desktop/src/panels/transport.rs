@@ -1,10 +1,11 @@
 //! The bar at the top: run, pace, time, faults, layers, cameras.
 
-use super::{bad, good, number, worth};
-use crate::app::{Deed, FAULTS, Live};
+use super::{Tab, bad, good, number, worth};
+use crate::app::{Deed, FAULTS, KEYS, Layer, Live, Quality};
 use crate::scene::CameraMode;
 use crate::session::{Pace, State};
 use bevy_egui::egui::{self, RichText, Ui};
+use skidpad_links::Health;
 use skidpad_scenario::GearName;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ const SAID_FOR: Duration = Duration::from_secs(8);
 pub(super) fn draw(ui: &mut Ui, live: &mut Live) {
     let view = live.session.view().clone();
     ui.horizontal(|ui| {
-        let running = view.state == State::Running;
+        let running = matches!(view.state, State::Running | State::Waiting);
         let label = if running { "⏸" } else { "▶" };
         let mut press = |ui: &mut Ui, text: &str, meaning: &str, deed: Deed| {
             if ui.button(RichText::new(text).size(16.0)).on_hover_text(meaning).clicked() {
@@ -56,14 +57,7 @@ pub(super) fn draw(ui: &mut Ui, live: &mut Live) {
         }
         ui.separator();
 
-        ui.menu_button("Faults", |ui| {
-            for (index, (name, _)) in FAULTS.iter().enumerate() {
-                if ui.button(*name).clicked() {
-                    live.act(Deed::Fault(index));
-                    ui.close();
-                }
-            }
-        });
+        ui.menu_button("Faults", |ui| faults(ui, live)).response.on_hover_text("what may go wrong, now (H)");
         ui.menu_button("Driver", |ui| {
             let entries = [
                 ("Engage: press START (E)", Deed::Engage),
@@ -74,6 +68,9 @@ pub(super) fn draw(ui: &mut Ui, live: &mut Live) {
                 ("Load the drive by hand (F)", Deed::FreeDrive),
                 ("Save the run as a scenario (F5)", Deed::Save),
                 ("Save the drive as RTK recording (F6)", Deed::SaveDrive),
+                ("Move the car: another start (M)", Deed::Tab(Tab::Place)),
+                ("Save the plotted signals as CSV (F7)", Deed::Csv),
+                ("Save a picture of the plots (F8)", Deed::PlotsPicture),
                 ("Screenshot (F12)", Deed::Screenshot),
             ];
             for (name, deed) in entries {
@@ -89,14 +86,19 @@ pub(super) fn draw(ui: &mut Ui, live: &mut Live) {
                 ui.selectable_value(&mut live.camera, mode, mode.name());
             }
             ui.separator();
-            let layers = &mut live.layers;
-            ui.checkbox(&mut layers.reference, "reference path");
-            ui.checkbox(&mut layers.travelled, "path driven, by lateral error");
-            ui.checkbox(&mut layers.trajectory, "planned trajectory");
-            ui.checkbox(&mut layers.believed, "believed position, 3 sigma");
-            ui.checkbox(&mut layers.forces, "tyre forces");
-            ui.checkbox(&mut layers.ghost, "run laid over");
+            for (layer, _, what) in Layer::ALL {
+                let key =
+                    KEYS.iter().find(|(_, _, deed, _)| *deed == Deed::Layer(layer)).map_or("", |key| key.1);
+                ui.checkbox(layer.of(&mut live.layers), format!("{what} ({key})"));
+            }
             ui.separator();
+            ui.checkbox(&mut live.panels.instruments, "instruments (F2)");
+            ui.checkbox(&mut live.panels.score, "score (F3)");
+            ui.checkbox(&mut live.panels.lower, "tables and plots (F4)");
+            let mut high = live.quality == Quality::High;
+            if ui.checkbox(&mut high, "high quality (Q)").on_hover_text("shadows, smooth edges").changed() {
+                live.act(Deed::Quality);
+            }
             ui.checkbox(&mut live.panels.dark, "dark (K)");
             ui.checkbox(&mut live.panels.folded, "fold panels (Tab)");
         });
@@ -111,10 +113,25 @@ pub(super) fn draw(ui: &mut Ui, live: &mut Live) {
             State::Empty => ui.weak("nothing loaded"),
             State::Paused if live.scrub.is_some() => ui.colored_label(worth(ui), "recording"),
             State::Paused => ui.weak("paused"),
+            State::Waiting => ui.colored_label(worth(ui), "waits for the stack outside"),
+            State::Running if live.scrub.is_some() => ui
+                .colored_label(worth(ui), "running; you look back")
+                .on_hover_text("End: show the newest moment"),
             State::Running => ui.colored_label(good(ui), "running"),
             State::Finished => ui.weak("finished"),
         };
         state.on_hover_text("what the run does");
+        if let Some(outside) = &view.outside {
+            let lost = outside.links.iter().any(|link| matches!(link.health, Health::Lost(_)));
+            let colour = if lost || outside.failure.is_some() { bad(ui) } else { good(ui) };
+            let text = match outside.links.len() {
+                1 => "1 link".to_owned(),
+                count => format!("{count} links"),
+            };
+            if ui.colored_label(colour, text).on_hover_text("who takes part from outside (O)").clicked() {
+                live.act(Deed::Tab(Tab::Outside));
+            }
+        }
         if view.deeds > 0 {
             ui.weak(format!("{} by hand", view.deeds))
                 .on_hover_text("things that you did in this run; F5 saves them");
@@ -136,4 +153,22 @@ pub(super) fn draw(ui: &mut Ui, live: &mut Live) {
             ui.weak(live.camera.name());
         });
     });
+}
+
+/// The faults, by what they are about.
+pub(super) fn faults(ui: &mut Ui, live: &mut Live) {
+    let about = |name: &'static str| name.split_once(": ").unwrap_or(("", name));
+    let mut groups: Vec<&str> = FAULTS.iter().map(|(name, _)| about(name).0).collect();
+    groups.dedup();
+    for group in groups {
+        ui.menu_button(group, |ui| {
+            for (index, (name, _)) in FAULTS.iter().enumerate() {
+                let (of, what) = about(name);
+                if of == group && ui.button(what).clicked() {
+                    live.act(Deed::Fault(index));
+                    ui.close();
+                }
+            }
+        });
+    }
 }

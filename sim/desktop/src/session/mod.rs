@@ -5,6 +5,8 @@
 //! ([`Run::save`]). A [`Session`] runs it in a thread at the pace that is asked for and shows its [`View`].
 
 mod drive;
+mod export;
+mod meaning;
 mod moment;
 mod recording;
 mod run;
@@ -14,10 +16,12 @@ mod tree;
 mod worker;
 
 pub use drive::{DriverWish, Keys};
+pub use export::csv;
+pub use meaning::{meaning, unit};
 pub use moment::{Moment, WheelMoment, column};
 pub use recording::{MAX_MOMENTS, Recording};
 pub use run::{FREE_DRIVE, Run, RunError, free_drive, recorded_drive};
 pub use tables::{CanRow, Tables, TopicRow};
 pub use trace::{ReadTraceError, read_trace};
 pub use tree::{Node, tree};
-pub use worker::{Command, Pace, Score, Session, State, View, scenario_files};
+pub use worker::{Command, OutsideView, Pace, Score, Session, State, View, scenario_files};

@@ -1,17 +1,21 @@
 //! One run, without a thread: steps, what the user does in it, and the way back.
 
 use super::{DriverWish, Moment, Recording, Tables};
-use skidpad_engine::{Outcome, RunOptions, Simulation};
+use skidpad_can::Frame;
+use skidpad_engine::{Outcome, Outside, RunOptions, Sender, Simulation, TopicMessage};
 use skidpad_geo::wrap_angle;
 use skidpad_kernel::SimTime;
+use skidpad_links::{Links, Meeting, Met, Wanted};
 use skidpad_scenario::{
     Action, DriverAction, EventSpec, HoldWheel, Library, LoadedScenario, Override, ReferenceSpec, Scenario,
     Seat, WhenSpec,
 };
+use skidpad_sensors::ReceiverOutput;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// What cannot be done, and why: a sentence for people.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -81,10 +85,22 @@ pub struct Run {
     next_deed: usize,
     wish: DriverWish,
     now: SimTime,
+    /// It has other parameters than its file.
+    changed: bool,
+    /// Whom it meets outside; gone when the run is over.
+    meeting: Option<Meeting>,
+    /// What came of it.
+    met: Option<Met>,
+    /// What is waited for until the stack outside drives, as last looked at.
+    waiting: Option<String>,
+    looked: Option<Instant>,
 }
 
+/// How often the stack outside is looked after.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
 impl Run {
-    /// The scenario of a file, at its start.
+    /// The scenario of a file, at its start, with nobody outside.
     ///
     /// # Errors
     /// The file cannot be read or run; a seat of its stack is outside.
@@ -108,30 +124,44 @@ impl Run {
         }
     }
 
-    /// A scenario that has been loaded, at its start.
+    /// A scenario that has been loaded, at its start, with nobody outside.
     ///
     /// # Errors
     /// It cannot run; a seat of its stack is outside.
     #[allow(clippy::result_large_err)] // the library goes back to who lent it
     pub fn new(library: Library, scenario: LoadedScenario) -> Result<Run, (Library, RunError)> {
-        let stack = &scenario.scenario.stack;
-        let seats = [stack.planning, stack.control, stack.localization, stack.canbus, stack.gnss_driver];
-        if seats.contains(&Seat::External) {
-            let message = format!(
-                "{}: a seat of its stack is outside; the app runs scenarios with all seats inside. \
-                 Run it with `skidpad run`.",
-                scenario.file.display()
-            );
-            return Err((library, RunError(message)));
-        }
+        Run::meet(library, scenario, &Wanted::default())
+    }
+
+    /// A scenario that has been loaded, with whom it meets outside. `wanted` is that of this one scenario
+    /// ([`Wanted::for_one`]): its links are opened here. With peers the first tick waits until [`Run::is_ready`].
+    ///
+    /// # Errors
+    /// It cannot run, a link cannot be opened, or a seat has no link.
+    #[allow(clippy::result_large_err)] // the library goes back to who lent it
+    pub fn meet(
+        library: Library,
+        mut scenario: LoadedScenario,
+        wanted: &Wanted,
+    ) -> Result<Run, (Library, RunError)> {
+        let meeting =
+            match wanted.check(std::slice::from_mut(&mut scenario)).and_then(|()| wanted.meet(&scenario)) {
+                Ok(meeting) => meeting,
+                Err(error) => return Err((library, wrong(error))),
+            };
         let simulation = match Simulation::new(&scenario, &RunOptions::default()) {
-            Ok(simulation) => simulation,
+            Ok(simulation) => Some(simulation).filter(|_| meeting.is_none()),
             Err(error) => return Err((library, wrong(error))),
         };
         Ok(Run {
             library,
             scenario: Arc::new(scenario),
-            simulation: Some(simulation),
+            simulation,
+            meeting,
+            met: None,
+            changed: false,
+            waiting: None,
+            looked: None,
             outcome: None,
             tables: Tables::default(),
             deeds: Vec::new(),
@@ -139,11 +169,6 @@ impl Run {
             wish: DriverWish::default(),
             now: SimTime::ZERO,
         })
-    }
-
-    /// The library back, for the next run.
-    pub fn into_library(self) -> Library {
-        self.library
     }
 
     /// The scenario that runs.
@@ -176,17 +201,107 @@ impl Run {
         self.deeds.iter().map(|deed| &deed.spec)
     }
 
+    /// Time of the scenario at the next tick, s: 0 while it waits for a stack outside.
+    pub fn scenario_s(&self) -> f64 {
+        match (&self.simulation, &self.outcome) {
+            (Some(simulation), _) => simulation.scenario_s(),
+            (None, Some(outcome)) => outcome.simulated_s,
+            (None, None) => 0.0,
+        }
+    }
+
+    /// Whom it meets outside, while it does.
+    pub fn meeting(&self) -> Option<&Meeting> {
+        self.meeting.as_ref()
+    }
+
+    /// What came of whom it met, once it is over.
+    pub fn met(&self) -> Option<&Met> {
+        self.met.as_ref()
+    }
+
+    /// What is waited for until the stack outside drives.
+    pub fn waiting(&self) -> Option<&str> {
+        self.waiting.as_deref()
+    }
+
+    /// Whether it has met, or meets, someone outside: what has gone out there cannot be taken back.
+    pub fn is_met(&self) -> bool {
+        self.meeting.is_some() || self.met.is_some()
+    }
+
+    /// Whether the next tick can be taken without waiting for someone to come; looks after who is outside. To be asked
+    /// before each [`Run::step`] of a run that meets someone.
+    ///
+    /// # Errors
+    /// The run cannot begin, or the stack's clock is none that can be.
+    pub fn is_ready(&mut self) -> Result<bool, RunError> {
+        let Some(meeting) = &mut self.meeting else { return Ok(true) };
+        let Some(simulation) = &mut self.simulation else {
+            if let Some(whom) = meeting.waits_for() {
+                self.waiting = Some(format!("waiting for {whom}"));
+                return Ok(false);
+            }
+            self.waiting = None;
+            self.simulation =
+                Some(meeting.simulation(&self.scenario, &RunOptions::default()).map_err(wrong)?);
+            return Ok(true);
+        };
+        if self.looked.is_none_or(|looked| looked.elapsed() >= LOOK_EVERY) {
+            self.looked = Some(Instant::now());
+            self.waiting =
+                meeting.look(simulation).map_err(wrong)?.map(|what| format!("waiting for the stack: {what}"));
+        }
+        Ok(true)
+    }
+
     /// Takes one tick; the moment of this instant if one was due. At the end of the run the outcome is there.
     pub fn step(&mut self) -> Option<Moment> {
         self.do_deeds();
         let simulation = self.simulation.as_mut()?;
-        let sample = simulation.step_outside(&mut self.tables);
+        let tables = &mut self.tables;
+        let sample = match &mut self.meeting {
+            None => simulation.step_outside(tables),
+            Some(meeting) => simulation.step_outside(&mut Both { tables, links: meeting.links() }),
+        };
         self.now = simulation.now();
         let moment = sample.map(|sample| Moment::new(simulation, &sample, self.tables.sigma_m));
         if simulation.is_finished() {
             self.outcome = self.simulation.take().map(Simulation::finish);
+            self.met = self.meeting.take().map(|meeting| meeting.finish(self.outcome.as_ref()));
+            self.waiting = None;
         }
         moment
+    }
+
+    /// The car as it stands at the start: what there is to be seen while a stack outside is waited for.
+    pub fn at_start(&self) -> Option<Moment> {
+        let mut inside = self.scenario.as_ref().clone();
+        let stack = &mut inside.scenario.stack;
+        for seat in [
+            &mut stack.planning,
+            &mut stack.control,
+            &mut stack.localization,
+            &mut stack.canbus,
+            &mut stack.gnss_driver,
+        ] {
+            *seat = Seat::Embedded;
+        }
+        let mut simulation = Simulation::new(&inside, &RunOptions::default()).ok()?;
+        let sample = simulation.step()?;
+        Some(Moment::new(&simulation, &sample, [0.0; 2]))
+    }
+
+    /// Ends what is met outside and gives the library back.
+    pub fn end(mut self) -> Library {
+        self.leave();
+        self.library
+    }
+
+    fn leave(&mut self) {
+        if let Some(meeting) = self.meeting.take() {
+            self.met = Some(meeting.finish(None));
+        }
     }
 
     /// What was done before the run was taken back is done again; then what hands and feet do now.
@@ -231,7 +346,7 @@ impl Run {
             }
         }
         let action = action_of(&driver);
-        let spec = EventSpec { driver: Some(driver), ..at(self.now) };
+        let spec = EventSpec { driver: Some(driver), ..at(self.scenario_s()) };
         self.deeds.push(Deed { at: self.now, action, spec });
         self.next_deed = self.deeds.len();
     }
@@ -252,12 +367,10 @@ impl Run {
             return Err(RunError("the run is over: take it back or start it again".into()));
         }
         let action = self.action(&spec)?;
-        let name = spec.name.clone();
-        let spec = EventSpec { when: at(self.now).when, ..spec };
+        let spec = EventSpec { when: at(self.scenario_s()).when, ..spec };
         self.deeds.truncate(self.next_deed);
-        self.deeds.push(Deed { at: self.now, action: action.clone(), spec });
         // Done in the next step, as after a rewind.
-        let _ = (name, action);
+        self.deeds.push(Deed { at: self.now, action, spec });
         Ok(())
     }
 
@@ -279,8 +392,12 @@ impl Run {
     /// What was done later stays in the log and happens again. `on_moment` gets every moment from the start.
     ///
     /// # Errors
-    /// The run cannot begin again.
+    /// The run cannot begin again; or it meets someone outside, for whom time does not go back.
     pub fn rewind(&mut self, to: SimTime, mut on_moment: impl FnMut(Moment)) -> Result<(), RunError> {
+        if self.is_met() {
+            let message = "a run with links cannot be taken back: what has gone out there has been seen. R starts again";
+            return Err(RunError(message.into()));
+        }
         self.simulation = Some(Simulation::new(&self.scenario, &RunOptions::default()).map_err(wrong)?);
         self.outcome = None;
         self.tables = Tables::default();
@@ -296,6 +413,11 @@ impl Run {
         Ok(())
     }
 
+    /// Whether its parameters are others than those of its file.
+    pub fn is_changed(&self) -> bool {
+        self.changed
+    }
+
     /// Forgets what was done after this instant.
     pub fn forget_later(&mut self) {
         self.deeds.truncate(self.next_deed);
@@ -305,6 +427,16 @@ impl Run {
     pub fn forget(&mut self) {
         self.deeds.clear();
         self.next_deed = 0;
+    }
+
+    /// The text of another scenario in this one's place, if it can be loaded there.
+    ///
+    /// # Errors
+    /// It cannot.
+    pub fn text_of(&mut self, scenario: &Scenario) -> Result<String, RunError> {
+        let text = toml::to_string(scenario).map_err(wrong)?;
+        self.library.load_text(&text, &self.scenario.file).map_err(wrong)?;
+        Ok(text)
     }
 
     /// The scenario with other parameters of control, for the next [`Run::rewind`].
@@ -319,6 +451,7 @@ impl Run {
             .extend(gains.iter().map(|(key, value)| (key.clone(), value.clone())));
         let text = toml::to_string(&scenario).map_err(wrong)?;
         self.scenario = Arc::new(self.library.load_text(&text, &self.scenario.file).map_err(wrong)?);
+        self.changed = true;
         Ok(())
     }
 
@@ -387,8 +520,69 @@ fn write(file: &Path, text: &str) -> Result<(), RunError> {
     std::fs::write(file, text).map_err(|error| RunError(format!("{}: {error}", file.display())))
 }
 
-fn at(now: SimTime) -> EventSpec {
-    EventSpec { when: WhenSpec { time_s: Some(now.as_s()), ..WhenSpec::default() }, ..EventSpec::default() }
+fn at(time_s: f64) -> EventSpec {
+    EventSpec { when: WhenSpec { time_s: Some(time_s), ..WhenSpec::default() }, ..EventSpec::default() }
+}
+
+/// The window's ears beside the links.
+struct Both<'a> {
+    tables: &'a mut Tables,
+    links: &'a mut Links,
+}
+
+impl Outside for Both<'_> {
+    fn tick(&mut self, now: SimTime) {
+        self.links.tick(now);
+    }
+
+    fn lost(&self) -> Option<String> {
+        Outside::lost(self.links)
+    }
+
+    fn frames_in(&mut self, now: SimTime, send: &mut dyn FnMut(u8, Frame)) {
+        self.links.frames_in(now, send);
+    }
+
+    fn frame_out(&mut self, at: SimTime, from: Sender, frame: &Frame) {
+        self.tables.frame_out(at, from, frame);
+        self.links.frame_out(at, from, frame);
+    }
+
+    fn computer_off_bus(&mut self, is_off: bool) {
+        self.links.computer_off_bus(is_off);
+    }
+
+    fn receiver_out(&mut self, now: SimTime, output: &ReceiverOutput, bytes: &[u8]) {
+        self.tables.receiver_out(now, output, bytes);
+        self.links.receiver_out(now, output, bytes);
+    }
+
+    fn listens(&self) -> bool {
+        true
+    }
+
+    fn has_topics(&self) -> bool {
+        self.links.listens()
+    }
+
+    fn scenario_begins(&mut self, now: SimTime) {
+        self.links.scenario_begins(now);
+    }
+
+    fn message_out(&mut self, now: SimTime, message: &TopicMessage) {
+        self.tables.message_out(now, message);
+        if self.links.listens() {
+            self.links.message_out(now, message);
+        }
+    }
+
+    fn messages_in(&mut self, now: SimTime, deliver: &mut dyn FnMut(TopicMessage)) {
+        let Both { tables, links } = self;
+        links.messages_in(now, &mut |message| {
+            tables.message_in(now, &message);
+            deliver(message);
+        });
+    }
 }
 
 fn action_of(driver: &DriverAction) -> Action {

@@ -39,6 +39,8 @@ pub struct TopicRow {
     pub period_s: f64,
     /// The newest message.
     pub message: TopicMessage,
+    /// It came on a link.
+    pub outside: bool,
 }
 
 /// The ears of the window: taps every frame and message of a run and changes nothing.
@@ -57,6 +59,34 @@ pub struct Tables {
 /// The next mean period after a gap of `gap_s`.
 fn mean(period_s: f64, gap_s: f64) -> f64 {
     if period_s.is_nan() { gap_s } else { period_s + SMOOTHING * (gap_s - period_s) }
+}
+
+impl Tables {
+    /// A message has come from outside.
+    pub fn message_in(&mut self, now: SimTime, message: &TopicMessage) {
+        self.hear(now, message, true);
+    }
+
+    fn hear(&mut self, now: SimTime, message: &TopicMessage, outside: bool) {
+        let (name, now_s) = (message.topic_name(), now.as_s());
+        self.topics
+            .entry(name)
+            .and_modify(|row| {
+                row.period_s = mean(row.period_s, now_s - row.last_s);
+                row.last_s = now_s;
+                row.count += 1;
+                row.outside = outside;
+                row.message.clone_from(message);
+            })
+            .or_insert_with(|| TopicRow {
+                name,
+                count: 1,
+                last_s: now_s,
+                period_s: f64::NAN,
+                message: message.clone(),
+                outside,
+            });
+    }
 }
 
 impl Outside for Tables {
@@ -91,21 +121,6 @@ impl Outside for Tables {
     }
 
     fn message_out(&mut self, now: SimTime, message: &TopicMessage) {
-        let (name, now_s) = (message.topic_name(), now.as_s());
-        self.topics
-            .entry(name)
-            .and_modify(|row| {
-                row.period_s = mean(row.period_s, now_s - row.last_s);
-                row.last_s = now_s;
-                row.count += 1;
-                row.message.clone_from(message);
-            })
-            .or_insert_with(|| TopicRow {
-                name,
-                count: 1,
-                last_s: now_s,
-                period_s: f64::NAN,
-                message: message.clone(),
-            });
+        self.hear(now, message, false);
     }
 }

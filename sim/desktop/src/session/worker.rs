@@ -3,15 +3,17 @@
 //! Orders go in through a channel; what is to be seen comes out through a mailbox that either side only ever tries to
 //! open: who finds it open by the other goes on and comes back later.
 
-use super::{CanRow, DriverWish, Moment, Recording, Run, RunError, TopicRow, free_drive};
+use super::{CanRow, DriverWish, FREE_DRIVE, Moment, Recording, Run, RunError, TopicRow, free_drive};
 use skidpad_bywire::{Mode, Subsystem};
-use skidpad_engine::{RunEvent, TopicMessage};
+use skidpad_engine::{RunEvent, SeatNow, Simulation, TopicMessage};
 use skidpad_kernel::SimTime;
+use skidpad_links::{LinkState, Meeting, PaceReport, Wanted};
 use skidpad_msgs::apollo::canbus::chassis::DrivingMode;
-use skidpad_scenario::{EventSpec, Library, LoadedScenario, Override};
+use skidpad_scenario::{EventSpec, Library, LoadedScenario, Override, Scenario, StartSpec};
 use skidpad_score::{Metrics, Verdict};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -53,6 +55,10 @@ pub enum Command {
     Rewind(f64),
     /// Run with other parameters of control, from the start and at once to the present instant.
     Gains(BTreeMap<String, Override>),
+    /// Stand somewhere else at the start of the same scenario.
+    Place(StartSpec),
+    /// Have other links and seats outside from now on, beginning with the same scenario anew.
+    Attach(Box<Wanted>),
     /// Write the run with all that was done as a scenario file.
     Save(PathBuf),
     /// Write the drive as an RTK recording (.csv) with a scenario that follows it.
@@ -67,6 +73,8 @@ pub enum State {
     Empty,
     /// Stands still.
     Paused,
+    /// Waits for a stack outside that does not drive yet.
+    Waiting,
     /// Runs.
     Running,
     /// Is over.
@@ -121,10 +129,35 @@ pub struct View {
     pub truth_hash: Option<String>,
     /// What the user did.
     pub deeds: usize,
+    /// The scenario runs as it was found: nothing was done by hand, and no parameter or start is another.
+    pub as_found: bool,
     /// The newest answer to an order: what was done, or why not; it is counted.
     pub notice: (u64, String, bool),
     /// Moments that the window was too slow to take.
     pub dropped: u64,
+    /// What is met outside; `None` in a run without links.
+    pub outside: Option<Arc<OutsideView>>,
+    /// What the user wants of the outside, whatever the scenario.
+    pub wanted: Option<Arc<Wanted>>,
+}
+
+/// What is met outside.
+#[derive(Clone, Debug, Default)]
+pub struct OutsideView {
+    /// Each link.
+    pub links: Vec<LinkState>,
+    /// Each seat outside.
+    pub seats: Vec<SeatNow>,
+    /// What is waited for.
+    pub waiting: Option<String>,
+    /// How well the clock's pace was kept.
+    pub pace: Option<PaceReport>,
+    /// Time passes as on the clock, for peers who live there: it cannot be paused.
+    pub on_the_clock: bool,
+    /// What came of it, once the run is over.
+    pub sentences: Vec<String>,
+    /// Why the run ended early or cannot be judged, if so.
+    pub failure: Option<String>,
 }
 
 /// Most moments that wait for the window: ten seconds at ten times real time. What is more is dropped and counted.
@@ -148,17 +181,27 @@ pub struct Session {
     recording: Recording,
     /// The run before this one, to be laid over it.
     previous: Option<Recording>,
+    /// Ends the waiting for a stack in lock-step.
+    stop: &'static AtomicBool,
 }
 
 impl Session {
-    /// Starts the thread; nothing is loaded.
+    /// Starts the thread; nothing is loaded, and nobody is met outside but whom the scenario names.
     pub fn new(library: Library) -> Session {
+        Session::meeting(library, Wanted::default())
+    }
+
+    /// As [`Session::new`], with whom all runs meet outside.
+    pub fn meeting(library: Library, wanted: Wanted) -> Session {
+        // A link in lock-step looks at it for as long as it lives: one byte, once a window.
+        let stop: &'static AtomicBool = Box::leak(Box::new(AtomicBool::new(false)));
+        let wanted = Wanted { stop: Some(stop), wait_s: u32::MAX, ..wanted };
         let (orders, inbox) = channel();
         let mailbox = Arc::new(Mutex::new(Mailbox::default()));
         let shared = mailbox.clone();
         let thread = std::thread::Builder::new()
             .name("simulation".into())
-            .spawn(move || Desk::new(library, shared).work(&inbox))
+            .spawn(move || Desk::new(library, wanted, shared).work(&inbox))
             .ok();
         Session {
             orders: Some(orders),
@@ -167,12 +210,18 @@ impl Session {
             view: Arc::default(),
             recording: Recording::default(),
             previous: None,
+            stop,
         }
     }
 
     /// Asks for something. It is done soon; what came of it is in [`View::notice`].
     pub fn order(&self, command: Command) {
         if let Some(orders) = &self.orders {
+            use Command::{Attach, FreeDrive, Load, Place, Restart};
+            if matches!(command, Attach(_) | FreeDrive | Load(_) | Place(_) | Restart) {
+                // Who waits for an answer in lock-step shall hear this.
+                self.stop.store(true, Ordering::Relaxed);
+            }
             // The thread ends with this.
             let _ = orders.send(command);
         }
@@ -226,6 +275,7 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         self.orders = None;
+        self.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -241,11 +291,23 @@ const BUDGET: Duration = Duration::from_millis(8);
 const GIVE_UP: Duration = Duration::from_millis(100);
 /// Moments whose lateness is shown.
 const LATENESS: usize = 200;
+/// Who has nobody to run with looks again after so long.
+const PATIENCE: Duration = Duration::from_millis(5);
+/// How often the window is told of links and seats.
+const LOOK_OUTSIDE_EVERY: Duration = Duration::from_millis(200);
 
 /// The thread's own side.
 struct Desk {
     library: Option<Library>,
     run: Option<Run>,
+    /// Where the run came from.
+    origin: Origin,
+    /// What the user wants of the outside, and what is open for the run that there is.
+    wanted: Wanted,
+    open: Wanted,
+    /// The scenario as it was found, before the user's links and seats were put into it.
+    spec: Option<Scenario>,
+    looked_outside: Instant,
     running: bool,
     pace: Pace,
     /// Wall and simulated time from which the schedule counts.
@@ -267,12 +329,26 @@ struct Desk {
     recording: Recording,
 }
 
+/// Where a run comes from.
+#[derive(Clone, Debug)]
+enum Origin {
+    File(PathBuf),
+    FreeDrive,
+    /// The text of a scenario that was changed here, and the file that it was.
+    Changed(String, PathBuf),
+}
+
 impl Desk {
-    fn new(library: Library, mailbox: Arc<Mutex<Mailbox>>) -> Desk {
+    fn new(library: Library, wanted: Wanted, mailbox: Arc<Mutex<Mailbox>>) -> Desk {
         let now = Instant::now();
         Desk {
             library: Some(library),
             run: None,
+            origin: Origin::FreeDrive,
+            open: Wanted::default(),
+            wanted,
+            spec: None,
+            looked_outside: now,
             running: false,
             pace: Pace::Times(1.0),
             anchor: (now, SimTime::ZERO),
@@ -328,34 +404,32 @@ impl Desk {
     fn obey(&mut self, order: Command) {
         self.changed = true;
         match order {
-            Command::Load(file) => self.load(|library| Run::load(library, &file)),
-            Command::FreeDrive => {
-                self.load(|library| {
-                    let beside = library.root().join("scenarios/free_drive.toml");
-                    Run::load_text(library, &free_drive(), &beside)
-                });
-            }
+            Command::Load(file) => self.load(Origin::File(file)),
+            Command::FreeDrive => self.load(Origin::FreeDrive),
+            Command::Restart if self.is_met() => self.load(self.origin.clone()),
             Command::Restart => {
                 if let Some(run) = &mut self.run {
                     run.forget();
                 }
                 self.rewind(SimTime::ZERO);
             }
+            Command::Attach(wanted) => {
+                self.wanted = Wanted { stop: self.wanted.stop, wait_s: self.wanted.wait_s, ..*wanted };
+                self.load(self.origin.clone());
+            }
+            Command::Place(start) => self.place(start),
             Command::Run => {
                 self.running = self.run.as_ref().is_some_and(|run| run.outcome().is_none());
                 self.begin_schedule();
             }
+            Command::Pause | Command::Step(_) | Command::Reach(_) if self.is_on_the_clock() => {
+                let message = "whom it meets outside lives on the clock, which cannot be stopped: look back while it \
+                               runs, or start again (R)";
+                self.notice(Err(RunError(message.into())));
+            }
             Command::Pause => self.running = false,
-            Command::Step(ms) => {
-                self.running = false;
-                let until = self.now() + Duration::from_millis(ms);
-                while self.now() < until && self.step() {}
-            }
-            Command::Reach(to_s) => {
-                self.running = false;
-                let until = SimTime::from_s(to_s.clamp(0.0, 3600.0));
-                while self.now() < until && self.step() {}
-            }
+            Command::Step(ms) => self.run_to(self.now() + Duration::from_millis(ms)),
+            Command::Reach(to_s) => self.run_to(SimTime::from_s(to_s.clamp(0.0, 3600.0))),
             Command::Pace(pace) => {
                 self.pace = pace;
                 self.begin_schedule();
@@ -379,6 +453,11 @@ impl Desk {
             Command::Gains(gains) => {
                 let Some(run) = &mut self.run else { return };
                 let (now, running) = (run.now(), self.running);
+                if run.is_met() {
+                    let message =
+                        "a run with links cannot be run again to this instant: change them from here on";
+                    return self.notice(Err(RunError(message.into())));
+                }
                 match run.set_gains(&gains) {
                     Err(error) => self.notice(Err(error)),
                     Ok(()) => {
@@ -405,24 +484,65 @@ impl Desk {
         }
     }
 
-    fn load(&mut self, load: impl FnOnce(Library) -> Result<Run, (Library, RunError)>) {
+    fn is_met(&self) -> bool {
+        self.run.as_ref().is_some_and(Run::is_met)
+    }
+
+    /// Someone outside lives on the clock.
+    fn is_on_the_clock(&self) -> bool {
+        self.run.as_ref().and_then(Run::meeting).is_some_and(Meeting::is_on_the_clock)
+    }
+
+    /// Paused at that instant, or earlier if the run ends or nobody comes.
+    fn run_to(&mut self, until: SimTime) {
         self.running = false;
-        let Some(library) = self.library.take().or_else(|| self.run.take().map(Run::into_library)) else {
-            return;
-        };
+        while self.now() < until && self.step() {}
+    }
+
+    fn load(&mut self, origin: Origin) {
+        self.running = false;
+        let Some(library) = self.library.take().or_else(|| self.run.take().map(Run::end)) else { return };
+        if let Some(stop) = self.wanted.stop {
+            stop.store(false, Ordering::Relaxed);
+        }
         self.view = View { load: self.view.load + 1, notice: self.view.notice.clone(), ..View::default() };
         self.clear();
-        match load(library) {
-            Ok(run) => {
+        let before = std::mem::take(&mut self.open);
+        match begin(library, &origin, &self.wanted, &before) {
+            Ok((run, open, spec)) => {
+                (self.open, self.spec) = (open, Some(spec));
                 let name = run.scenario().scenario.name.clone();
+                let (met, at_start) = (run.is_met(), if run.is_met() { run.at_start() } else { None });
                 self.run = Some(run);
-                self.step();
+                if met {
+                    // Who comes shall find it ready.
+                    at_start.into_iter().for_each(|moment| self.take(moment));
+                    self.running = true;
+                    self.begin_schedule();
+                } else {
+                    self.step();
+                }
                 self.notice(Ok(format!("loaded {name}")));
             }
             Err((library, error)) => {
                 self.library = Some(library);
                 self.notice(Err(error));
             }
+        }
+        self.origin = origin;
+    }
+
+    /// The same scenario with another start.
+    fn place(&mut self, start: StartSpec) {
+        let (Some(run), Some(spec)) = (&mut self.run, &self.spec) else { return };
+        let mut spec = Scenario { start: Some(start), ..spec.clone() };
+        spec.stack.control_overrides = run.scenario().scenario.stack.control_overrides.clone();
+        match run.text_of(&spec) {
+            Ok(text) => {
+                let file = run.scenario().file.clone();
+                self.load(Origin::Changed(text, file));
+            }
+            Err(error) => self.notice(Err(error)),
         }
     }
 
@@ -435,6 +555,10 @@ impl Desk {
     }
 
     fn rewind(&mut self, to: SimTime) {
+        if self.is_met() {
+            let message = "what has gone out on links cannot be taken back: R starts again";
+            return self.notice(Err(RunError(message.into())));
+        }
         self.running = false;
         self.clear();
         let Some(run) = &mut self.run else { return };
@@ -468,20 +592,42 @@ impl Desk {
             return false;
         }
         self.changed = true;
-        if let Some(moment) = run.step() {
-            self.recording.push(moment.clone());
-            if self.waiting.len() < MAX_WAITING {
-                self.waiting.push(moment);
-            } else {
-                self.dropped += 1;
+        match run.is_ready() {
+            Ok(true) => {}
+            Ok(false) => {
+                std::thread::sleep(PATIENCE);
+                return false;
+            }
+            Err(error) => {
+                self.running = false;
+                self.notice(Err(error));
+                return false;
             }
         }
+        if let Some(moment) = run.step() {
+            self.take(moment);
+        }
         true
+    }
+
+    /// A new moment, for the recording and the window.
+    fn take(&mut self, moment: Moment) {
+        self.recording.push(moment.clone());
+        if self.waiting.len() < MAX_WAITING {
+            self.waiting.push(moment);
+        } else {
+            self.dropped += 1;
+        }
     }
 
     /// Takes the ticks that are due, as many as fit into the budget.
     fn advance(&mut self) {
         let began = Instant::now();
+        if self.is_on_the_clock() {
+            // The links hold each tick to the clock.
+            while began.elapsed() < BUDGET && self.step() {}
+            return;
+        }
         let Pace::Times(times) = self.pace else {
             while began.elapsed() < BUDGET && (0..20).all(|_| self.step()) {}
             return;
@@ -544,23 +690,35 @@ impl Desk {
         let count = self.late_ms.len().max(1) as f64;
         view.late_ms =
             [self.late_ms.iter().sum::<f64>() / count, self.late_ms.iter().copied().fold(0.0, f64::max)];
+        let wanted = &self.wanted;
+        view.wanted.get_or_insert_with(|| Arc::new(wanted.clone()));
         let Some(run) = &self.run else {
             view.state = State::Empty;
             return;
         };
         view.scenario = Some(run.scenario().clone());
-        view.time_s = run.now().as_s();
+        view.time_s = run.scenario_s();
         view.deeds = run.deeds().len();
+        let changed = run.is_changed() || matches!(self.origin, Origin::Changed(..));
+        view.as_found = view.deeds == 0 && !changed && run.scenario().scenario.name != FREE_DRIVE;
         let tables = run.tables();
         view.can = tables.can.values().cloned().collect();
         view.topics = tables.topics.values().cloned().collect();
         view.fix = tables.fix;
         view.trajectory_m = trajectory(run);
-        view.state = match (run.outcome(), self.running) {
+        let state = match (run.outcome(), self.running) {
             (Some(_), _) => State::Finished,
+            (None, true) if run.waiting().is_some() => State::Waiting,
             (None, true) => State::Running,
             (None, false) => State::Paused,
         };
+        // What stands still is told as it stands.
+        let turned = state != view.state || run.met().is_some();
+        view.state = state;
+        if run.is_met() && (turned || now.duration_since(self.looked_outside) > LOOK_OUTSIDE_EVERY) {
+            self.looked_outside = now;
+            view.outside = Some(Arc::new(outside(run)));
+        }
         if let Some(outcome) = run.outcome() {
             if view.truth_hash.as_ref() != Some(&outcome.truth_hash) {
                 view.truth_hash = Some(outcome.truth_hash.clone());
@@ -585,6 +743,62 @@ impl Desk {
             self.scored = now;
         }
     }
+}
+
+/// The run of `origin` with whom it meets, what is open for it, and its scenario as it was found.
+#[allow(clippy::result_large_err)] // the library goes back to who lent it
+fn begin(
+    mut library: Library,
+    origin: &Origin,
+    wanted: &Wanted,
+    before: &Wanted,
+) -> Result<(Run, Wanted, Scenario), (Library, RunError)> {
+    let loaded = match origin {
+        Origin::File(file) => library.load(file),
+        Origin::FreeDrive => {
+            let beside = library.root().join("scenarios/free_drive.toml");
+            library.load_text(&free_drive(), &beside)
+        }
+        Origin::Changed(text, file) => library.load_text(text, file),
+    };
+    let mut scenario = match loaded {
+        Ok(scenario) => scenario,
+        Err(error) => return Err((library, RunError(error.to_string()))),
+    };
+    let spec = scenario.scenario.clone();
+    let open = match wanted.for_one(&mut scenario, before) {
+        Ok(open) => open,
+        Err(error) => return Err((library, RunError(error.to_string()))),
+    };
+    Ok((Run::meet(library, scenario, &open)?, open, spec))
+}
+
+/// What a run meets outside, or has met.
+fn outside(run: &Run) -> OutsideView {
+    let mut view = OutsideView { waiting: run.waiting().map(str::to_owned), ..OutsideView::default() };
+    if let Some(meeting) = run.meeting() {
+        view.links = meeting.states();
+        view.pace = meeting.pace();
+        view.on_the_clock = meeting.is_on_the_clock();
+        view.seats = run.simulation().map(Simulation::seats_outside).unwrap_or_default();
+    }
+    if let Some(met) = run.met() {
+        view.links = met.links.states();
+        view.pace = met.links.pace;
+        view.sentences = met.sentences();
+        let lost = run.outcome().and_then(|outcome| outcome.lost.clone());
+        view.failure = lost.or_else(|| met.invalid());
+        let seats = met.external.iter().flat_map(|stack| &stack.seats);
+        view.seats = seats
+            .map(|seat| SeatNow {
+                seat: seat.seat,
+                messages: seat.messages,
+                age_s: None,
+                longest_gap_s: seat.longest_gap_s,
+            })
+            .collect();
+    }
+    view
 }
 
 /// The newest trajectory in the world frame, thinned out to what can be seen.

@@ -2,6 +2,7 @@
 
 use super::{Simulation, add_counts, held};
 use crate::observer::RunEvent;
+use crate::watch::SeatNow;
 use skidpad_bywire::{Mode, Subsystem, TurnSignal};
 use skidpad_msgs::apollo::canbus::chassis::DrivingMode;
 use skidpad_scenario::Action;
@@ -45,6 +46,16 @@ impl Simulation {
         add_counts(&mut metrics, &self.bus, &self.car, &self.stack);
         let verdict = held(&metrics, &self.scenario.scenario.pass, self.events());
         (metrics, verdict)
+    }
+
+    /// Time of the scenario at the next tick, s; 0 until it has begun.
+    pub fn scenario_s(&self) -> f64 {
+        self.observer.zero().map_or(0.0, |zero| self.now.since(zero).as_secs_f64())
+    }
+
+    /// How each seat outside is.
+    pub fn seats_outside(&self) -> Vec<SeatNow> {
+        self.stack.seats(self.now).collect()
     }
 
     /// Lets something happen in the next tick, as if it stood at the end of the scenario's file with that tick's time
