@@ -945,7 +945,7 @@ const STATES: [DemoState; 12] = [
         live.panels.faults = true;
     }),
     ("failed", 71.0, |live| {
-        live.panels.faults = false;
+        (live.panels.help, live.panels.faults) = (false, false);
         live.camera = CameraMode::Chase;
         live.panels.show(panels::Tab::Events);
     }),
