@@ -1,7 +1,7 @@
 //! The scenarios that there are, and the parameters of control.
 
 use super::{bad, good};
-use crate::app::Live;
+use crate::live::Live;
 use crate::session::{Command, read_trace};
 use bevy_egui::egui::{self, Ui};
 use skidpad_scenario::{EventSpec, LoadedScenario, Override, Seat};

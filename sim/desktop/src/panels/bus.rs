@@ -1,7 +1,7 @@
 //! The CAN table and the topic table.
 
 use super::{number, worth};
-use crate::app::Live;
+use crate::live::Live;
 use crate::session::{CanRow, Node, tree};
 use bevy_egui::egui::{self, RichText, Ui};
 use skidpad_engine::Sender;

@@ -1,6 +1,7 @@
 //! All keys, and all that may go wrong.
 
-use crate::app::{Deed, FAULTS, KEYS, Live};
+use crate::deeds::{Deed, FAULTS, KEYS};
+use crate::live::Live;
 use bevy_egui::egui::{self, RichText};
 
 pub(super) fn draw(context: &egui::Context, live: &mut Live) {

@@ -1,7 +1,7 @@
 //! What the driver would see, and what the by-wire units do: wanted beside achieved.
 
 use super::{bad, good, number, worth};
-use crate::app::Live;
+use crate::live::Live;
 use bevy_egui::egui::{self, Color32, RichText, Ui, vec2};
 use skidpad_bywire::Mode;
 use skidpad_msgs::apollo::canbus::chassis::DrivingMode;

@@ -10,7 +10,7 @@ mod plots;
 mod score;
 mod transport;
 
-use crate::app::{Live, Quality};
+use crate::live::{Live, Quality};
 use crate::session::State;
 use crate::settings::{LastVerdict, Settings, Verdicts};
 use bevy::prelude::*;

@@ -1,7 +1,7 @@
 //! Who takes part from outside: links, their peers, the seats they fill, and how to attach others.
 
 use super::{bad, good, number, worth};
-use crate::app::Live;
+use crate::live::Live;
 use crate::session::{Command, OutsideView};
 use bevy_egui::egui::{self, RichText, Ui};
 use skidpad_engine::{SeatId, Seats};

@@ -1,6 +1,6 @@
 //! Where the car starts: on a path of the map, or where it is now.
 
-use crate::app::Live;
+use crate::live::Live;
 use crate::session::{Command, Moment};
 use bevy_egui::egui::{self, Ui};
 use skidpad_scenario::{GearName, LoadedScenario, PoseSpec, StartSpec};

@@ -1,6 +1,7 @@
 //! Signals over time, stacked, with one time axis and one cursor.
 
-use crate::app::{Deed, Live};
+use crate::deeds::Deed;
+use crate::live::Live;
 use crate::session::{Recording, column, meaning, unit};
 use bevy_egui::egui::{self, Color32, Ui};
 use egui_plot::{Corner, Legend, Line, Plot, PlotPoints, VLine};

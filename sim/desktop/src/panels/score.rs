@@ -1,7 +1,7 @@
 //! The score card: every limit, its value and its margin; and the log of events.
 
 use super::{bad, good, number, worth};
-use crate::app::Live;
+use crate::live::Live;
 use bevy_egui::egui::{self, RichText, Ui};
 use skidpad_score::{Bound, Metrics, PassLimits};
 

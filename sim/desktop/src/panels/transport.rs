@@ -1,7 +1,8 @@
 //! The bar at the top: run, pace, time, faults, layers, cameras.
 
 use super::{Tab, bad, good, number, worth};
-use crate::app::{Deed, FAULTS, KEYS, Layer, Live, Quality};
+use crate::deeds::{Deed, FAULTS, KEYS};
+use crate::live::{Layer, Live, Quality};
 use crate::scene::CameraMode;
 use crate::session::{Pace, State};
 use bevy_egui::egui::{self, RichText, Ui};

@@ -7,7 +7,7 @@ use super::camera::{CameraMode, FreeCamera, pose};
 use super::car::{self, Dimensions, Lamp};
 use super::shape::Shape;
 use super::{Place, road, sky, texture};
-use crate::app::{Live, Quality};
+use crate::live::{Live, Quality};
 use crate::session::Moment;
 use bevy::camera::SubCameraView;
 use bevy::camera::visibility::NoFrustumCulling;
