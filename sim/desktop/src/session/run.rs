@@ -11,8 +11,8 @@ use skidpad_scenario::{
     Seat, WhenSpec,
 };
 use skidpad_sensors::ReceiverOutput;
+use skidpad_stack::planning::{Recording as RtkRecording, Row};
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -601,7 +601,7 @@ fn action_of(driver: &DriverAction) -> Action {
 /// The drive of `recording` as the text of an RTK recording, from shortly before the car moved.
 ///
 /// # Errors
-/// The car has not moved.
+/// The car has not moved, or too short a time.
 pub fn recorded_drive(scenario: &LoadedScenario, recording: &Recording) -> Result<String, RunError> {
     let moments = recording.moments();
     let moves = |moment: &Moment| moment.value("speed_mps").abs() > STANDING_MPS;
@@ -610,9 +610,7 @@ pub fn recorded_drive(scenario: &LoadedScenario, recording: &Recording) -> Resul
     };
     let last = moments.iter().rposition(moves).unwrap_or(first);
     let driven = &moments[first.saturating_sub(20)..(last + 100).min(moments.len())];
-    let mut text = String::from(
-        "x,y,z,speed,acceleration,curvature,curvature_change_rate,time,theta,gear,s,throttle,brake,steering\n",
-    );
+    let mut rows = Vec::with_capacity(driven.len());
     let (mut s_m, mut before) = (0.0, None::<([f64; 3], f64)>);
     let largest_deg = scenario.vehicle.params.steering.max_wheel_deg;
     for moment in driven {
@@ -633,26 +631,24 @@ pub fn recorded_drive(scenario: &LoadedScenario, recording: &Recording) -> Resul
         before = Some((at, curvature));
         let grid = scenario.frame.enu_to_utm(at);
         let theta = wrap_angle(value("heading_rad") + scenario.frame.world_to_grid_heading_rad(at));
-        // A string takes what is written.
-        let _ = writeln!(
-            text,
-            "{:.4},{:.4},{:.4},{:.5},{:.4},{:.6},{:.6},{:.3},{:.6},1,{:.4},{:.2},{:.2},{:.3}",
-            grid.easting_m,
-            grid.northing_m,
-            grid.height_m,
+        rows.push(Row {
+            x_m: grid.easting_m,
+            y_m: grid.northing_m,
+            z_m: grid.height_m,
             speed_mps,
-            value("ax_mps2"),
-            curvature,
-            change,
-            moment.time_s,
-            theta,
+            acceleration_mps2: value("ax_mps2"),
+            curvature_1pm: curvature,
+            curvature_change_rate_1pm2: change,
+            time_s: moment.time_s,
+            theta_rad: theta,
+            gear: 1,
             s_m,
-            value("throttle_pct"),
-            value("brake_pct"),
-            100.0 * value("steering_wheel_deg") / largest_deg,
-        );
+            throttle_pct: value("throttle_pct"),
+            brake_pct: value("brake_pct"),
+            steering_pct: 100.0 * value("steering_wheel_deg") / largest_deg,
+        });
     }
-    Ok(text)
+    RtkRecording::from_rows(rows).map(|recording| recording.to_string()).map_err(wrong)
 }
 
 #[cfg(test)]
