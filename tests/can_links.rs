@@ -268,9 +268,10 @@ fn skidpad_opens_a_serial_adapter_and_takes_its_bus_for_the_cars() {
         if let Ok(count) = adapter.read(&mut part) {
             said.extend(&part[..count]);
         }
-        // It answers each line as adapters do, and a node of its bus brakes for a second.
+        // It answers each line as adapters do, and a node of its bus brakes for a second; from the car's first frame on, as
+        // frames before the run are dropped.
         let time = began.elapsed().as_secs_f64();
-        if said.starts_with(b"\rC\rS6\rO\r") && sent < 50 && time > 0.02 * f64::from(sent) {
+        if said.starts_with(b"\rC\rS6\rO\rt") && sent < 50 && time > 0.02 * f64::from(sent) {
             let enable = u8::from(sent > 10);
             let _ = adapter.write(format!("z\r\x07t0608000000{enable:02X}00000000\r").as_bytes());
             sent += 1;
