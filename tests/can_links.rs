@@ -1,7 +1,7 @@
 //! The CAN plug in the hands of strangers: python-can and cantools, other programs on a socket, and vandals.
 
 mod common;
-use common::peers::{Place, Running, canbus_outside, drove_and_stopped, has_python};
+use common::peers::{Place, Running, canbus_outside, drove_and_stopped, has_python, held_up, timed_out};
 use common::{Story, outside, report, repository, skidpad, too_slow};
 use serde_json::Value;
 use skidpad_links::Pty;
@@ -26,7 +26,7 @@ fn python_can_drives_the_car_to_5_mps_and_stops_it_over_a_pseudo_terminal() {
     let terminal = link.strip_prefix("slcan:").unwrap();
     let seen = Place::HERE.drive("slcan", terminal, &["bitrate=500000"]);
     let (code, text) = skidpad.finish();
-    if too_slow(&out) {
+    if too_slow(&out) || held_up(&seen) {
         return;
     }
     assert_eq!(code, Some(0), "{text}");
@@ -61,16 +61,16 @@ fn without_a_peer_an_external_seat_is_exit_status_3_and_without_a_link_2() {
     assert!(run.stdout.contains("slcan:/dev/null: expected a terminal"), "{}", run.stdout);
 }
 
-/// Reads what comes until it is quiet, at most `most` bytes.
-fn read(stream: &mut TcpStream, most: usize) -> Vec<u8> {
-    stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+/// Reads at least so many bytes, which a car that runs sends within a fraction of a second.
+#[track_caller]
+fn read(stream: &mut TcpStream, least: usize) -> Vec<u8> {
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     let mut bytes = Vec::new();
     let mut part = [0; 4096];
-    while bytes.len() < most {
-        match stream.read(&mut part) {
-            Ok(0) | Err(_) => break,
-            Ok(count) => bytes.extend(&part[..count]),
-        }
+    while bytes.len() < least {
+        let count = stream.read(&mut part).unwrap();
+        assert!(count > 0, "the car has gone");
+        bytes.extend(&part[..count]);
     }
     bytes
 }
@@ -79,6 +79,15 @@ fn read(stream: &mut TcpStream, most: usize) -> Vec<u8> {
 fn vandals_on_the_socket_neither_stop_nor_slow_the_run_and_are_counted() {
     let story = Story::new("vandals");
     let (file, out) = (scenario(&story, 4.0), story.path("out"));
+    // Made beforehand: a run lasts four seconds.
+    let mut word = 7u64;
+    let random: Vec<u8> = (0..1_000_000)
+        .map(|_| {
+            word = word.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (word >> 56) as u8
+        })
+        .collect();
+    let frames = [&b"O\r"[..], &b"t7FF80000000000000000\r".repeat(10_000)].concat();
     let mut skidpad = Running::start(&["run", &file, "--can", "slcan-tcp:127.0.0.1:0", "--out", &out]);
     let address = skidpad.link().strip_prefix("slcan-tcp:").unwrap().to_string();
     let connect = || TcpStream::connect(&address).unwrap();
@@ -97,21 +106,16 @@ fn vandals_on_the_socket_neither_stop_nor_slow_the_run_and_are_counted() {
     connect().write_all(b"S4\rT000000010\r").unwrap();
     let mut flood = connect();
     flood.set_nonblocking(true).unwrap();
-    let _ = flood.write(&[&b"O\r"[..], &b"t7FF80000000000000000\r".repeat(10_000)].concat());
+    let _ = flood.write(&frames);
     let mut noise = connect();
-    let mut word = 7u64;
-    let bytes: Vec<u8> = (0..1_000_000)
-        .map(|_| {
-            word = word.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (word >> 56) as u8
-        })
-        .collect();
-    noise.set_write_timeout(Some(Duration::from_millis(1500))).unwrap();
-    let _ = noise.write_all(&bytes);
     let crowd: Vec<TcpStream> = (0..20).map(|_| connect()).collect();
+    noise.set_write_timeout(Some(Duration::from_millis(1500))).unwrap();
+    let _ = noise.write_all(&random);
 
-    // The good one still hears the car.
-    assert!(!read(&mut good, 100_000).is_empty());
+    // The good one still hears the car, to its end.
+    let mut heard = Vec::new();
+    let _ = good.read_to_end(&mut heard);
+    assert!(heard.len() > 20_000, "{} bytes", heard.len());
     let (code, text) = skidpad.finish();
     drop((deaf, flood, noise, crowd));
     if too_slow(&out) {
@@ -215,7 +219,8 @@ fn frames_are_read_and_written_by_name() {
 #[test]
 fn a_log_is_played_onto_the_bus_in_its_time_while_a_monitor_watches() {
     let story = Story::new("replay");
-    let unlimited = canbus_outside(3.0).replace("stopped = true", "");
+    // Time begins for the first of both that comes.
+    let unlimited = canbus_outside(6.0).replace("stopped = true", "");
     let (file, out) = (story.file("outside.toml", unlimited), story.path("out"));
     // Enable after 0.2 s and brake; every 20 ms for two seconds.
     let mut log = String::new();
@@ -247,8 +252,7 @@ fn a_log_is_played_onto_the_bus_in_its_time_while_a_monitor_watches() {
     for name in ["SteeringReport", "BrakeCommand", "ThrottleCommand"] {
         assert!(seen.contains(&format!("\"name\":\"{name}\"")), "{name}");
     }
-    let events = report(&out)["scenarios"][0]["events"].to_string();
-    assert_eq!(events.matches("bywire_timeout").count(), 2, "{events}");
+    timed_out(&out, &["brake", "throttle"]);
 }
 
 #[test]
@@ -263,7 +267,7 @@ fn skidpad_opens_a_serial_adapter_and_takes_its_bus_for_the_cars() {
     assert_eq!(run.link(), link);
     let (mut said, mut sent) = (Vec::new(), 0);
     let began = Instant::now();
-    while run.child.try_wait().unwrap().is_none() && began.elapsed() < Duration::from_secs(30) {
+    while run.child.try_wait().unwrap().is_none() && began.elapsed() < Duration::from_secs(90) {
         let mut part = [0; 4096];
         if let Ok(count) = adapter.read(&mut part) {
             said.extend(&part[..count]);
@@ -290,8 +294,7 @@ fn skidpad_opens_a_serial_adapter_and_takes_its_bus_for_the_cars() {
     assert!(reports >= 150, "{reports} steering reports");
     let counts = outside(&out)["links"][0]["counts"].clone();
     assert_eq!((&counts["received"], &counts["refused_by_peer"]), (&50.into(), &50.into()), "{counts}");
-    let events = report(&out)["scenarios"][0]["events"].to_string();
-    assert_eq!(events.matches("bywire_timeout").count(), 1, "{events}");
+    timed_out(&out, &["brake"]);
 }
 
 #[test]
@@ -315,7 +318,11 @@ fn a_run_whose_last_peer_is_gone_or_silent_ends_and_says_so() {
         }
         let (code, text) = run.finish();
         let words = if closes { "the last peer is gone" } else { "no peer has sent a frame for 5." };
-        assert!(left.elapsed() < Duration::from_secs(20), "{:?}", left.elapsed());
+        assert!(
+            left.elapsed() < Duration::from_secs(40),
+            "the run of a minute ends early: {:?}",
+            left.elapsed()
+        );
         assert!(text.contains(words), "{text}");
         assert_eq!(code, Some(3), "{text}");
         let events = report(&out)["scenarios"][0]["events"].to_string();
@@ -337,14 +344,15 @@ fn a_computer_off_the_bus_is_deaf_and_dumb_outside_too() {
     peer.write_all(b"O\r").unwrap();
     let mut writer = peer.try_clone().unwrap();
     let talks = std::thread::spawn(move || {
-        let mut sent = 0;
+        let (mut sent, began) = (0, Instant::now());
         while writer.write_all(b"t06080000000000000000\r").is_ok() {
             sent += 1;
-            std::thread::sleep(Duration::from_millis(20));
+            let next = began + Duration::from_millis(20 * sent);
+            std::thread::sleep(next.saturating_duration_since(Instant::now()));
         }
         sent
     });
-    peer.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    peer.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     let mut heard = Vec::new();
     let _ = peer.read_to_end(&mut heard);
     let (code, text) = run.finish();
@@ -352,7 +360,7 @@ fn a_computer_off_the_bus_is_deaf_and_dumb_outside_too() {
         return;
     }
     assert_eq!(code, Some(0), "{text}");
-    let sent: usize = talks.join().unwrap();
+    let sent = talks.join().unwrap() as usize;
     let reports = String::from_utf8_lossy(&heard).matches("t0658").count();
     let all = std::fs::read_to_string(&log).unwrap();
     let (crossed, reported) = (all.matches(" 060#").count(), all.matches(" 065#").count());

@@ -566,8 +566,7 @@ fn half_a_frame_and_then_silence_or_the_end_is_lost() {
     let killed = Stand::new("lockstep_half_killed", &["one"], &[]);
     let mut stack = killed.stack(&["300", "half"]);
     stack.expect("step 300");
-    // The half must have come before the end does.
-    std::thread::sleep(Duration::from_millis(100));
+    stack.expect("half");
     stack.signal("-9");
     assert_is_lost(&killed.finish(3).0[0], "it closed the connection in the middle of a frame");
 }
@@ -581,8 +580,8 @@ fn of_two_processes_the_first_drives_and_the_second_is_told_so() {
     // The first is stopped in mid-run until the second has come.
     let mut first = stand.stack(&["300", "stop"]);
     first.expect("step 300");
-    let mut second = stand.stack(&[]);
-    std::thread::sleep(Duration::from_millis(500));
+    let mut second = stand.stack(&["0", "called"]);
+    second.expect("called");
     first.signal("-CONT");
     second.expect("bye 0 another stack takes part already");
     first.expect("bye 1");

@@ -3,6 +3,7 @@
 
 use super::repository;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -152,6 +153,28 @@ pub fn drove_and_stopped(seen: &Value) {
     for (id, least) in [("065", 1000), ("061", 500), ("06A", 1000), ("067", 150)] {
         assert!(seen["counts"][id].as_u64().unwrap_or(0) >= least, "{id}: {seen}");
     }
+}
+
+/// True, said aloud, if the machine held the driving peer up for longer than the units wait for their commands: what the
+/// car did then is not its fault.
+pub fn held_up(seen: &Value) -> bool {
+    let held_up = seen["late_s"].as_f64().is_some_and(|late_s| late_s > 0.1);
+    if held_up {
+        skidpad_test_support::skip("the machine has held the peer up: it is too slow for a drive just now");
+    }
+    held_up
+}
+
+/// Each of these units was enabled and then heard no command for its 100 ms; the others were not. How often: a process
+/// that sends may be held up by the machine for so long.
+#[track_caller]
+pub fn timed_out(out: &str, units: &[&str]) {
+    let report = super::report(out);
+    let events = report["scenarios"][0]["events"].as_array().unwrap().iter();
+    let units_of = events.filter(|event| event["name"] == "bywire_timeout");
+    let found: BTreeSet<&str> =
+        units_of.map(|event| event["detail"].as_str().unwrap().split(' ').next().unwrap()).collect();
+    assert_eq!(found.into_iter().collect::<Vec<_>>(), units, "{report:#}");
 }
 
 /// A running `skidpad`; killed if it is dropped before its end.

@@ -37,6 +37,8 @@ gear = None
 enabled = set()
 ever_enabled = set()
 counts = {}
+# The longest that the machine has held this program up.
+late = 0.0
 arrivals = []
 achieved_brake = 0.0
 try:
@@ -44,6 +46,7 @@ try:
     while time.monotonic() - last_frame < (2.0 if heard else 10.0):
         now = time.monotonic()
         if now >= next_send:
+            late = max(late, now - next_send)
             next_send += 0.02
             on = int(now - began > 0.3)
             top_reached = top >= 5.0
@@ -89,5 +92,6 @@ print(json.dumps({
     "counts": {f"{id:03X}": count for id, count in sorted(counts.items())},
     "brake_pct": achieved_brake,
     "gap_p99_ms": gaps[int(0.99 * len(gaps))] * 1e3 if gaps else None,
+    "late_s": late,
     "seconds": time.monotonic() - began,
 }))

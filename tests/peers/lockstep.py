@@ -1,7 +1,8 @@
 """A stack in lock-step that brakes, of Python's own library alone: lockstep.py unix:PATH|tcp:ADDRESS:PORT [STEP DEED]
 
 In this step it does a deed: `wait` (says nothing more), `half` (says half an answer, then nothing), `stop` (is stopped, as
-by a debugger; if it goes on, it answers). It says so on standard output first. DEED `mute` says nothing from the start."""
+by a debugger; if it goes on, it answers). It says so on standard output first, and `half` once it is said. DEED `mute` says
+nothing from the start; DEED `called` only tells that it has connected."""
 import os, signal, socket, struct, sys, time
 
 def varint(number):
@@ -42,6 +43,8 @@ wire = socket.socket(socket.AF_UNIX) if kind == "unix" else socket.create_connec
 if kind == "unix":
     wire.connect(address)
 stream = wire.makefile("rb")
+if deed == "called":
+    print("called", flush=True)
 while True:
     content, = fields(stream.read(struct.unpack("<I", stream.read(4))[0]))
     kind, message = content[0], list(fields(content[1]))
@@ -68,6 +71,8 @@ while True:
                 os.kill(os.getpid(), signal.SIGSTOP)
             else:
                 frame = struct.pack("<I", len(answer)) + answer
-                wire.sendall(frame[:len(frame) // 2] if deed == "half" else b"")
+                if deed == "half":
+                    wire.sendall(frame[:len(frame) // 2])
+                    print("half", flush=True)
                 time.sleep(1000)
         say(wire, answer)

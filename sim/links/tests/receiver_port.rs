@@ -45,6 +45,21 @@ impl Bench {
         self.link.send(&output, &bytes);
     }
 
+    /// Lets clients in and hears what they say, until this is so: what they send is under way for a while.
+    #[track_caller]
+    fn hear_until(&mut self, what: &str, is: impl Fn(&ReceiverLinkReport) -> bool) {
+        let begun = Instant::now();
+        while !is(&self.link.report()) {
+            assert!(
+                begun.elapsed() < Duration::from_secs(60),
+                "it never comes: {what}; {:?}",
+                self.link.report()
+            );
+            self.link.poll();
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.link.name().strip_prefix("tcp:").unwrap()).unwrap();
         stream.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
@@ -85,10 +100,7 @@ fn several_clients_get_the_stream_each_as_it_asked_for_it() {
         b"garbage \xff\xfe\r\nUNLOGALL THISPORT\r\nlog inspvasb ontime 0.1\r\nlog corrimudatasb ont",
     )
     .unwrap();
-    // The loopback has carried it before the first output.
-    std::thread::sleep(Duration::from_millis(50));
-    bench.link.poll();
-    bench.link.poll();
+    bench.hear_until("both commands", |report| report.clients == 2 && report.commands == 2);
     for _ in 0..100 {
         bench.step();
     }
@@ -112,7 +124,7 @@ fn a_client_that_never_reads_loses_the_oldest_whole_logs_and_holds_nobody_up() {
             .write_all(b"LOG RAWIMUSXB ONTIME 0.005\r\nLOG INSCOVSB ONNEW\r\nLOG INSPVAXB ONNEW\r\n")
             .unwrap();
     }
-    std::thread::sleep(Duration::from_millis(50));
+    bench.hear_until("three commands of each", |report| report.commands == 6);
     let output = bench.output();
     let mut seen = 0;
     let (mut slowest, mut steps) = (Duration::ZERO, 0);
@@ -191,16 +203,18 @@ fn a_client_that_leaves_in_mid_frame_or_floods_noise_harms_nobody() {
 fn too_many_clients_are_turned_away_and_counted() {
     let mut bench = Bench::on("tcp:127.0.0.1:0");
     let clients: Vec<TcpStream> = (0..20).map(|_| bench.connect()).collect();
-    std::thread::sleep(Duration::from_millis(50));
-    bench.step();
+    bench.hear_until("all have come", |report| report.clients + report.turned_away == 20);
     let report = bench.link.report();
     assert_eq!((report.clients, report.turned_away), (16, 4));
     drop(clients);
-    (0..3).for_each(|_| bench.step());
+    // That they are gone is seen when they are read or written.
+    let begun = Instant::now();
+    while bench.link.has_client() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "they never go");
+        bench.step();
+    }
     let _again = bench.connect();
-    std::thread::sleep(Duration::from_millis(50));
-    bench.step();
-    assert_eq!(bench.link.finish().clients, 17, "there is room again");
+    bench.hear_until("there is room again", |report| report.clients == 17);
 }
 
 #[test]
@@ -209,10 +223,16 @@ fn the_serial_line_carries_logs_out_and_commands_in() {
     let path = bench.link.name().strip_prefix("pty:").unwrap().to_owned();
     let mut peer = skidpad_links::open_raw(path.as_ref()).unwrap();
     peer.write_all(b"UNLOGALL\r\nLOG INSPVASB ONTIME 0.05\r\n").unwrap();
-    std::thread::sleep(Duration::from_millis(20));
+    bench.hear_until("two commands", |report| report.commands == 2);
     let mut bytes = Vec::new();
     for _ in 0..100 {
         bench.step();
+        bytes.extend(read(&mut peer));
+    }
+    // What a terminal is given arrives a little later.
+    let begun = Instant::now();
+    while pairs(&decode(&bytes).0).0 < 20 && begun.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(1));
         bytes.extend(read(&mut peer));
     }
     let (items, stats) = decode(&bytes);
@@ -225,7 +245,7 @@ fn the_serial_line_carries_logs_out_and_commands_in() {
     for _ in 0..10_000 {
         bench.step();
     }
-    assert!(begun.elapsed() < Duration::from_secs(20));
+    assert!(begun.elapsed() < Duration::from_secs(60));
     assert!(bench.link.finish().lost_bytes > 0);
 }
 

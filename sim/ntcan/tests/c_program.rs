@@ -471,7 +471,13 @@ fn a_program_for_the_card_drives_the_simulated_car_to_5_mps_and_stops_it() {
     if code == Some(3) && result.contains("too slow to judge") {
         return skidpad_test_support::skip("the machine is too slow for a run on the clock just now");
     }
-    println!("{}", client.finish());
+    let said = client.finish();
+    println!("{said}");
+    if said.contains("too slow") {
+        return skidpad_test_support::skip(
+            "the machine has held the program up: too slow for a drive just now",
+        );
+    }
     // The run has passed: the car it drove has stopped.
     assert_eq!(code, Some(0), "{result}");
 }

@@ -1,7 +1,7 @@
 //! The master as nodes see it: the calls of rosmaster.
 
 mod common;
-use common::{call, local, topic_state};
+use common::{PATIENCE, call, local, topic_state, until};
 use skidpad_ros1::http::{Decoder, Kind};
 use skidpad_ros1::xmlrpc::{self, Answer, Call, Value};
 use skidpad_ros1::{Client, Master, Node, Uri};
@@ -140,7 +140,7 @@ impl Note {
     /// The next call it gets.
     fn next(&self) -> Call {
         let (mut stream, _) = self.socket.accept().unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let mut decoder = Decoder::new(Kind::Request);
         let mut bytes = [0; 4096];
         loop {
@@ -193,14 +193,16 @@ fn a_subscriber_that_hangs_holds_up_nobody_else() {
     for (name, note) in [("/hangs", &hangs), ("/listens", &listens)] {
         ask(&master, name, "registerSubscriber", vec!["/t".into(), "x/Y".into(), note.uri.as_str().into()]);
     }
-    let began = std::time::Instant::now();
-    let api = Value::from("http://127.0.0.1:4001/");
-    ask(&master, "/talker", "registerPublisher", vec!["/t".into(), "x/Y".into(), api]);
-    assert_eq!(listens.next().method, "publisherUpdate");
-    assert!(
-        began.elapsed() < Duration::from_millis(1500),
-        "less than the time for which /hangs is waited for"
-    );
+    // Had it to wait for /hangs first, no round would be shorter than the time for which that is waited for; of a busy
+    // machine one is.
+    let quick = (0..5).any(|_| {
+        let began = std::time::Instant::now();
+        let api = Value::from("http://127.0.0.1:4001/");
+        ask(&master, "/talker", "registerPublisher", vec!["/t".into(), "x/Y".into(), api]);
+        assert_eq!(listens.next().method, "publisherUpdate");
+        began.elapsed() < Duration::from_millis(1500)
+    });
+    assert!(quick, "/listens is told as late as if /hangs were waited for");
 }
 
 #[test]
@@ -270,6 +272,5 @@ fn rubbish_does_not_stop_the_master() {
         open.push(stream);
     }
     assert_eq!(ask(&master, "/x", "getPid", vec![]).0, 1);
-    let problems = master.problems();
-    assert!(problems.iter().any(|line| line.contains("spoke no XML-RPC")), "{problems:?}");
+    until("it is named", || master.problems().iter().any(|line| line.contains("spoke no XML-RPC")));
 }

@@ -1,7 +1,7 @@
 //! Nodes among themselves, and in bad company.
 
 mod common;
-use common::{call, caller, chassis, control, local, node, spec, topic_state, until};
+use common::{PATIENCE, call, caller, chassis, control, local, node, spec, topic_state, until};
 use skidpad_ros1::tcpros::{self, Frames, Header, MAX_HEADER, MAX_MESSAGE};
 use skidpad_ros1::xmlrpc::Value;
 use skidpad_ros1::{Master, Subscription, Uri};
@@ -23,20 +23,20 @@ fn messages_cross_whoever_comes_first() {
         let (car, stack) = (node("/car", master.uri()), node("/stack", master.uri()));
         let (publisher, subscription) = if publisher_first {
             let publisher = car.advertise(chassis(), 10, false);
-            until("registered", 5.0, || car.is_registered());
+            until("registered", || car.is_registered());
             (publisher, stack.subscribe(chassis(), 10))
         } else {
             let subscription = stack.subscribe(chassis(), 10);
-            until("registered", 5.0, || stack.is_registered());
+            until("registered", || stack.is_registered());
             (car.advertise(chassis(), 10, false), subscription)
         };
-        until("a subscriber", 5.0, || publisher.subscribers() == ["/stack"]);
-        until("a publisher", 5.0, || subscription.publishers() == ["/car"]);
+        until("a subscriber", || publisher.subscribers() == ["/stack"]);
+        until("a publisher", || subscription.publishers() == ["/car"]);
         for number in 0..5u8 {
             publisher.publish(&tcpros::protobuf_body(&[number]));
         }
         let mut found = Vec::new();
-        until("five messages", 5.0, || {
+        until("five messages", || {
             take_all(&subscription, &mut found);
             found.len() == 5
         });
@@ -57,7 +57,7 @@ fn a_latched_topic_gives_its_last_message_to_who_comes_later() {
     let stack = node("/stack", master.uri());
     let subscription = stack.subscribe(chassis(), 10);
     let mut found = Vec::new();
-    until("the last message", 5.0, || {
+    until("the last message", || {
         take_all(&subscription, &mut found);
         !found.is_empty()
     });
@@ -80,7 +80,7 @@ fn subscribe_by_hand(of: &Uri, fields: &[(&str, &str)]) -> (TcpStream, Header) {
     };
     assert_eq!(protocol.as_text(), Some("TCPROS"));
     let mut stream = TcpStream::connect((host.as_str(), *port as u16)).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.write_all(&Header::new(fields.iter().copied()).encode()).unwrap();
     let header = next_frame(&mut stream, MAX_HEADER);
     (stream, Header::decode(&header).unwrap())
@@ -126,7 +126,7 @@ fn the_header_of_roscpp_is_answered_as_roscpp_answers_and_a_wrong_md5_refused_in
         ("type", "pb_msgs/Chassis"),
     ];
     assert_eq!(answer.fields().collect::<Vec<_>>(), expected);
-    until("known", 5.0, || publisher.subscribers() == ["/planning"]);
+    until("known", || publisher.subscribers() == ["/planning"]);
     publisher.publish(&tcpros::protobuf_body(&[0x18, 1]));
     assert_eq!(next_frame(&mut stream, MAX_MESSAGE), [2, 0, 0, 0, 0x18, 1]);
     let (_, answer) = subscribe_by_hand(car.uri(), &asked("*"));
@@ -142,7 +142,7 @@ fn the_header_of_roscpp_is_answered_as_roscpp_answers_and_a_wrong_md5_refused_in
     assert!(problems.iter().any(|line| line.starts_with("Client [/planning] wants topic")), "{problems:?}");
     // Closed by us, the subscriber is forgotten.
     drop(stream);
-    until("forgotten", 5.0, || !publisher.subscribers().contains(&"/planning".to_string()));
+    until("forgotten", || !publisher.subscribers().contains(&"/planning".to_string()));
 }
 
 /// A publisher by hand: an XML-RPC and a data socket, and what the subscriber said.
@@ -227,7 +227,7 @@ fn as_subscriber_it_passes_for_rospy_so_that_apollo_sends_and_comes_back_after_e
             stream.write_all(&[byte]).unwrap();
         }
         let mut found = Vec::new();
-        until("a message", 5.0, || {
+        until("a message", || {
             take_all(&subscription, &mut found);
             !found.is_empty()
         });
@@ -253,7 +253,7 @@ fn a_publisher_that_speaks_rubbish_is_dropped_and_tried_again() {
     let (mut stream, _) = publisher.accept();
     stream.write_all(&tcpros::frame(&[7])).unwrap();
     let mut found = Vec::new();
-    until("a message", 10.0, || {
+    until("a message", || {
         take_all(&subscription, &mut found);
         !found.is_empty()
     });
@@ -274,7 +274,7 @@ fn a_name_that_only_a_container_knows_is_taken_to_be_here_and_said_so() {
     publisher.register(master.uri(), "/control");
     let (mut stream, _) = publisher.accept();
     stream.write_all(&tcpros::frame(&[7])).unwrap();
-    until("a message", 10.0, || subscription.take().is_some());
+    until("a message", || subscription.take().is_some());
     let problems = car.report().problems;
     let said = "the name \"in-release-docker.invalid\" means nothing here; taken to be 127.0.0.1";
     assert!(problems.iter().any(|line| line == said), "{problems:?}");
@@ -286,11 +286,11 @@ fn a_flood_fills_a_queue_and_the_oldest_go() {
     let (car, stack) = (node("/car", master.uri()), node("/stack", master.uri()));
     let subscription = car.subscribe(control(), 10);
     let publisher = stack.advertise(control(), 100_000, false);
-    until("a subscriber", 5.0, || publisher.subscribers().len() == 1);
+    until("a subscriber", || publisher.subscribers().len() == 1);
     for number in 0..20_000u32 {
         publisher.publish(&number.to_le_bytes());
     }
-    until("all", 10.0, || car.report().topics[0].messages == 20_000);
+    until("all", || car.report().topics[0].messages == 20_000);
     let mut found = Vec::new();
     take_all(&subscription, &mut found);
     let expected: Vec<_> = (19_990..20_000u32).map(|number| number.to_le_bytes().to_vec()).collect();
@@ -333,23 +333,23 @@ fn a_restarted_master_is_told_everything_again() {
     let (car, stack) = (node("/car", &uri), node("/stack", &uri));
     let publisher = car.advertise(chassis(), 10, false);
     let subscription = stack.subscribe(chassis(), 10);
-    until("a subscriber", 5.0, || publisher.subscribers().len() == 1);
+    until("a subscriber", || publisher.subscribers().len() == 1);
     drop(master);
-    until("a lost master", 5.0, || car.report().master_error.is_some());
+    until("a lost master", || car.report().master_error.is_some());
     publisher.publish(&[1]);
-    until("the data goes on", 5.0, || subscription.take().is_some());
+    until("the data goes on", || subscription.take().is_some());
     // The port may be in use for a moment.
     let at = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), uri.port);
     let mut again = None;
-    until("the port is free", 10.0, || {
+    until("the port is free", || {
         again = Master::start(at).ok();
         again.is_some()
     });
-    until("both are known", 10.0, || {
+    until("both are known", || {
         topic_state(&uri, 0).contains_key("/apollo/canbus/chassis")
             && topic_state(&uri, 1).contains_key("/apollo/canbus/chassis")
     });
-    until("no complaint", 5.0, || car.report().master_error.is_none());
+    until("no complaint", || car.report().master_error.is_none());
     assert_eq!(publisher.subscribers(), ["/stack"], "one connection as before");
 }
 
@@ -359,14 +359,14 @@ fn a_subscriber_that_the_master_never_told_is_told_by_the_node_itself() {
     let master = local();
     let car = node("/car", master.uri());
     let publisher = car.advertise(chassis(), 10, false);
-    until("registered", 5.0, || car.is_registered());
+    until("registered", || car.is_registered());
     let other = local();
     let late = node("/late", other.uri());
     let _subscription = late.subscribe(chassis(), 10);
-    until("registered", 5.0, || late.is_registered());
+    until("registered", || late.is_registered());
     let params = ["/late", "/apollo/canbus/chassis", "pb_msgs/Chassis", &late.uri().to_string()];
     call(master.uri(), "registerSubscriber", params.map(Value::from).to_vec());
-    until("it connects", 10.0, || publisher.subscribers() == ["/late"]);
+    until("it connects", || publisher.subscribers() == ["/late"]);
 }
 
 #[test]
@@ -378,20 +378,20 @@ fn publishers_that_come_and_go_are_followed() {
     let one = first.advertise(control(), 10, false);
     let two = second.advertise(control(), 10, false);
     let connected = || subscription.publishers().into_iter().collect::<BTreeSet<_>>();
-    until("both", 5.0, || connected() == BTreeSet::from(["/first".into(), "/second".into()]));
+    until("both", || connected() == BTreeSet::from(["/first".into(), "/second".into()]));
     one.publish(&[1]);
     two.publish(&[2]);
     let mut from = BTreeSet::new();
-    until("messages with their senders", 5.0, || {
+    until("messages with their senders", || {
         from.extend(subscription.take().map(|message| (message.publisher, message.body)));
         from == BTreeSet::from([("/first".into(), vec![1]), ("/second".into(), vec![2])])
     });
-    until("both are known", 5.0, || car.publishers_of("/apollo/control").len() == 2);
+    until("both are known", || car.publishers_of("/apollo/control").len() == 2);
     drop(first);
-    until("one left", 5.0, || connected() == BTreeSet::from(["/second".into()]));
+    until("one left", || connected() == BTreeSet::from(["/second".into()]));
     let again = node("/first", master.uri());
     let _one = again.advertise(control(), 10, false);
-    until("both again", 5.0, || connected().len() == 2);
+    until("both again", || connected().len() == 2);
 }
 
 #[test]
@@ -401,7 +401,7 @@ fn another_publisher_with_another_type_is_named() {
     let _subscription = car.subscribe(control(), 10);
     let wrong = spec("/apollo/control", "Chassis", "d6a21658031a6a4615858d76f8b5178e");
     let _publisher = stack.advertise(wrong, 10, false);
-    until("the mismatch is named", 5.0, || {
+    until("the mismatch is named", || {
         car.report().problems.iter().any(|line| {
             line.contains("the publisher refused: Client [/car] wants topic /apollo/control")
                 && line.contains("Dropping connection.")
@@ -414,10 +414,10 @@ fn a_node_that_loses_its_name_says_so_and_does_not_fight_for_it() {
     let master = local();
     let first = node("/skidpad", master.uri());
     let _publisher = first.advertise(chassis(), 10, false);
-    until("registered", 5.0, || first.is_registered());
+    until("registered", || first.is_registered());
     let second = node("/skidpad", master.uri());
     let _publisher = second.advertise(chassis(), 10, false);
-    until("told to end", 5.0, || first.report().ended.is_some());
+    until("told to end", || first.report().ended.is_some());
     let ended = first.report().ended.unwrap();
     assert!(ended.contains("new node registered with same name"), "{ended}");
     std::thread::sleep(Duration::from_millis(2500));
@@ -458,10 +458,10 @@ fn rubbish_on_every_socket_of_a_node_is_survived() {
     }
     let asked = [("callerid", "/good"), ("md5sum", "*"), ("topic", "/apollo/canbus/chassis"), ("type", "*")];
     let (mut good, _) = subscribe_by_hand(car.uri(), &asked);
-    until("known", 5.0, || publisher.subscribers() == ["/good"]);
+    until("known", || publisher.subscribers() == ["/good"]);
     publisher.publish(&[5]);
     assert_eq!(next_frame(&mut good, MAX_MESSAGE), [5]);
-    until("said", 5.0, || car.report().problems.iter().any(|line| line.contains("spoke no TCPROS")));
+    until("said", || car.report().problems.iter().any(|line| line.contains("spoke no TCPROS")));
 }
 
 #[test]
@@ -472,9 +472,9 @@ fn tools_are_told_about_connections() {
     let _in = car.subscribe(control(), 10);
     let _out = stack.advertise(control(), 10, false);
     let _chassis = stack.subscribe(chassis(), 10);
-    until("a subscriber", 5.0, || publisher.subscribers().len() == 1);
+    until("a subscriber", || publisher.subscribers().len() == 1);
     let ask = |method: &str| caller().ask(car.uri(), method, vec![]).unwrap();
-    until("both connections", 5.0, || {
+    until("both connections", || {
         let info = ask("getBusInfo");
         let connected =
             info.as_array().unwrap().iter().filter(|line| line.as_array().unwrap()[5] == Value::Bool(true));
@@ -518,7 +518,7 @@ fn nothing_is_left_behind() {
         let (car, stack) = (node("/car", master.uri()), node("/stack", master.uri()));
         let publisher = car.advertise(chassis(), 10, false);
         let _subscription = stack.subscribe(chassis(), 10);
-        until("a subscriber", 5.0, || publisher.subscribers().len() == 1);
+        until("a subscriber", || publisher.subscribers().len() == 1);
         let stale = ["/stale", "/apollo/canbus/chassis", "pb_msgs/Chassis", "http://127.0.0.1:9/"];
         call(master.uri(), "registerSubscriber", stale.map(Value::from).to_vec());
         std::thread::sleep(Duration::from_millis(1500));
@@ -526,6 +526,6 @@ fn nothing_is_left_behind() {
         drop(car);
         assert!(!topic_state(master.uri(), 0).contains_key("/apollo/canbus/chassis"), "it has signed off");
     }
-    until("no socket is left", 5.0, || sockets() == before);
-    until("no thread is left", 5.0, || std::fs::read_dir("/proc/self/task").unwrap().count() == threads);
+    until("no socket is left", || sockets() == before);
+    until("no thread is left", || std::fs::read_dir("/proc/self/task").unwrap().count() == threads);
 }

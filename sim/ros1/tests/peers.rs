@@ -1,7 +1,7 @@
 //! Real ROS clients: rospy, rostopic, rosnode, rosmaster and roscpp of Debian.
 
 mod common;
-use common::{caller, chassis, control, local, node, topic_state, until};
+use common::{PATIENCE, caller, chassis, control, local, node, topic_state, until};
 use skidpad_ros1::{Master, Uri, tcpros};
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -71,7 +71,7 @@ fn output(mut command: Command) -> String {
     let id = child.id();
     let (done, over) = std::sync::mpsc::channel::<()>();
     let guard = std::thread::spawn(move || {
-        if over.recv_timeout(Duration::from_secs(30)).is_err() {
+        if over.recv_timeout(2 * PATIENCE).is_err() {
             let _ = Command::new("kill").args(["-9", &id.to_string()]).status();
         }
     });
@@ -99,7 +99,7 @@ rospy.sleep(1000)
 /// Sends until `echo`ed messages have come.
 fn echoed(publisher: &skidpad_ros1::Publisher, subscription: &skidpad_ros1::Subscription, by: &str) {
     let mut last = None;
-    until(&format!("an echo of {by}"), 20.0, || {
+    until(&format!("an echo of {by}"), || {
         publisher.publish(&tcpros::protobuf_body(b"\x18\x01abc"));
         std::thread::sleep(Duration::from_millis(10));
         while let Some(message) = subscription.take() {
@@ -118,13 +118,13 @@ fn rospy_subscribes_and_publishes_whoever_comes_first_and_after_its_restart() {
     }
     let (master, home) = (local(), folder("rospy_echo"));
     let early = Peer::python(ECHO, "echo", master.uri(), &home);
-    until("rospy waits", 20.0, || topic_state(master.uri(), 1).contains_key("/apollo/canbus/chassis"));
+    until("rospy waits", || topic_state(master.uri(), 1).contains_key("/apollo/canbus/chassis"));
     let car = node("/skidpad", master.uri());
     let (publisher, subscription) = (car.advertise(chassis(), 10, false), car.subscribe(control(), 10));
     echoed(&publisher, &subscription, "/echo");
     // Killed, it leaves its registrations behind.
     drop(early);
-    until("its connections end", 10.0, || {
+    until("its connections end", || {
         publisher.subscribers().is_empty() && subscription.publishers().is_empty()
     });
     while subscription.take().is_some() {}
@@ -142,7 +142,7 @@ fn the_tools_of_ros_find_their_way() {
     let car = node("/skidpad", master.uri());
     let _publisher = car.advertise(chassis(), 10, false);
     let _subscription = car.subscribe(control(), 10);
-    until("registered", 5.0, || car.is_registered());
+    until("registered", || car.is_registered());
     let tool = |program: &str, arguments: &[&str]| {
         let mut command = ros(PYTHON, master.uri(), &home);
         command.arg(format!("/usr/bin/{program}")).args(arguments);
@@ -183,19 +183,19 @@ fn nodes_that_come_before_the_master_find_it_when_it_comes() {
     }
     let car = node("/skidpad", &uri);
     let (publisher, subscription) = (car.advertise(chassis(), 10, false), car.subscribe(control(), 10));
-    std::thread::sleep(Duration::from_millis(500));
-    let error = car.master_error().expect("there is no master");
+    until("it is seen that there is no master", || car.master_error().is_some());
+    let error = car.master_error().unwrap();
     assert!(error.contains("connection refused"), "{error}");
     let _master = Master::start(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port)).unwrap();
     for (name, peer) in peers {
-        until(&format!("{name} is there"), 30.0, || subscription.publishers().contains(&name.to_string()));
-        until(&format!("{name} answers"), 20.0, || {
+        until(&format!("{name} is there"), || subscription.publishers().contains(&name.to_string()));
+        until(&format!("{name} answers"), || {
             publisher.publish(&tcpros::protobuf_body(b"hello"));
             std::thread::sleep(Duration::from_millis(10));
             std::iter::from_fn(|| subscription.take()).any(|message| message.publisher == name)
         });
         drop(peer);
-        until(&format!("{name} is gone"), 10.0, || !subscription.publishers().contains(&name.to_string()));
+        until(&format!("{name} is gone"), || !subscription.publishers().contains(&name.to_string()));
         while subscription.take().is_some() {}
     }
 }
@@ -221,7 +221,7 @@ impl Rosmaster {
         command.args(["/usr/bin/rosmaster", "--core", "-p", &self.uri.port.to_string()]);
         command.stdout(Stdio::null()).stderr(Stdio::null());
         self.peer = Some(Peer(command.spawn().unwrap()));
-        until("rosmaster answers", 20.0, || caller().ask(&self.uri, "getPid", vec![]).is_ok());
+        until("rosmaster answers", || caller().ask(&self.uri, "getPid", vec![]).is_ok());
     }
 }
 
@@ -237,16 +237,16 @@ fn it_joins_a_rosmaster_of_debian_and_survives_its_restart() {
     echoed(&publisher, &subscription, "/echo");
     master.peer = None;
     // Connections between nodes need no master.
-    until("the loss is seen", 10.0, || car.report().master_error.is_some());
+    until("the loss is seen", || car.report().master_error.is_some());
     while subscription.take().is_some() {}
     echoed(&publisher, &subscription, "/echo");
     master.restart();
-    until("registered again", 20.0, || {
+    until("registered again", || {
         topic_state(&master.uri, 0).get("/apollo/canbus/chassis").is_some_and(|nodes| nodes == &["/skidpad"])
     });
     // A node of ROS does not register again; started again, it does.
     drop(echo);
-    until("it is gone", 10.0, || subscription.publishers().is_empty());
+    until("it is gone", || subscription.publishers().is_empty());
     while subscription.take().is_some() {}
     let _echo = Peer::python(ECHO, "echo", &master.uri, &master.home);
     echoed(&publisher, &subscription, "/echo");
@@ -335,13 +335,13 @@ fn roscpp_answers_each_message_at_once() {
     let master = local();
     let start = || Peer(ros(program.to_str().unwrap(), master.uri(), &home).spawn().unwrap());
     let early = start();
-    until("roscpp waits", 20.0, || topic_state(master.uri(), 1).contains_key("/apollo/canbus/chassis"));
+    until("roscpp waits", || topic_state(master.uri(), 1).contains_key("/apollo/canbus/chassis"));
     let car = node("/skidpad", master.uri());
     let (publisher, subscription) = (car.advertise(chassis(), 10, false), car.subscribe(control(), 10));
     echoed(&publisher, &subscription, "/echo_cpp");
     // Late: after the car, and after a restart under the same name.
     drop(early);
-    until("its connections end", 10.0, || {
+    until("its connections end", || {
         publisher.subscribers().is_empty() && subscription.publishers().is_empty()
     });
     while subscription.take().is_some() {}
@@ -356,7 +356,7 @@ fn roscpp_answers_each_message_at_once() {
         let sent = Instant::now();
         let body = tcpros::protobuf_body(&number.to_le_bytes());
         publisher.publish(&body);
-        until("the answer", 5.0, || match subscription.take() {
+        until("the answer", || match subscription.take() {
             Some(message) => {
                 assert_eq!(message.body, body, "each once, in order");
                 round_trips.push(message.at - sent);

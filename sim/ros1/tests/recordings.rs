@@ -2,7 +2,7 @@
 //! word, and what comes back is compared with what came then.
 
 mod common;
-use common::{call, local, node, topic_state, until};
+use common::{PATIENCE, call, local, node, topic_state, until};
 use skidpad_ros1::http::{self, Decoder, Kind};
 use skidpad_ros1::tcpros::{self, Frames, Header, MAX_HEADER, MAX_MESSAGE};
 use skidpad_ros1::xmlrpc::{self, Answer, Call, Value};
@@ -12,7 +12,6 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 /// The port of the recorded master.
 const MASTER: &str = "11391";
@@ -185,7 +184,7 @@ fn replay(text: &str) -> (usize, Master, Nodes) {
         if line.to == MASTER && line.below.ends_with("</methodCall>") {
             let stream = streams.entry(line.from).or_insert_with(|| {
                 let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, master.uri().port)).unwrap();
-                stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+                stream.set_read_timeout(Some(PATIENCE)).unwrap();
                 stream
             });
             let body = nodes.here(line.below);
@@ -251,7 +250,7 @@ fn the_recorded_full_stack_gets_the_recorded_answers_and_hears_of_publishers_as_
             .map(|(to, topic, publishers)| ((to, topic), publishers))
             .collect::<BTreeMap<_, _>>()
     };
-    until("every node hears", 5.0, || expected.keys().all(|key| told().contains_key(key)));
+    until("every node hears", || expected.keys().all(|key| told().contains_key(key)));
     let told = told();
     for (key, publishers) in &expected {
         assert_eq!(&told[key], publishers, "{key:?}");
@@ -319,7 +318,7 @@ fn every_recorded_connection_gets_the_recorded_header_and_its_first_bytes_of_a_n
                 panic!("{answer:?}")
             };
             let mut stream = TcpStream::connect((host.as_str(), *port as u16)).unwrap();
-            stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+            stream.set_read_timeout(Some(PATIENCE)).unwrap();
             stream.write_all(&asked.encode()).unwrap();
             let got = Header::decode(&take_frame(&mut stream, MAX_HEADER)).unwrap();
             assert_eq!(
@@ -337,7 +336,7 @@ fn every_recorded_connection_gets_the_recorded_header_and_its_first_bytes_of_a_n
             let inner = u32::from_le_bytes(recorded[4..8].try_into().unwrap()) as usize;
             let mut protobuf = recorded[8..].to_vec();
             protobuf.resize(inner, 0);
-            until("known", 5.0, || !publication.subscribers().is_empty());
+            until("known", || !publication.subscribers().is_empty());
             publication.publish(&tcpros::protobuf_body(&protobuf));
             let mut sent = vec![0; recorded.len()];
             stream.read_exact(&mut sent).unwrap();
