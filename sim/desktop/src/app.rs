@@ -5,7 +5,7 @@ use crate::hands::{keys, mouse};
 use crate::live::{Live, Quality};
 use crate::panels::{self, PanelState};
 use crate::picture::Canvas;
-use crate::scene::{CameraMode, Layers, ScenePlugin};
+use crate::scene::{self, CameraMode, Layers, ScenePlugin};
 use crate::session::{Command, DriverWish, Pace, Session, State, read_trace, scenario_files};
 use crate::settings::Store;
 use bevy::app::{AppExit, ScheduleRunnerPlugin};
@@ -17,7 +17,9 @@ use bevy::render::RenderPlugin;
 use bevy::render::render_resource::TextureFormat;
 use bevy::window::{ExitCondition, PresentMode, WindowPlugin};
 use bevy::winit::WinitPlugin;
-use bevy_egui::{EguiGlobalSettings, EguiPlugin, EguiPrimaryContextPass, PrimaryEguiContext};
+use bevy_egui::{
+    EguiGlobalSettings, EguiPlugin, EguiPrimaryContextPass, EguiUserTextures, PrimaryEguiContext,
+};
 use clap::Parser;
 use skidpad_engine::{SeatId, Seats};
 use skidpad_links::{LinkName, PaceArg, ReceiverLinkName, TopicLinkName, Wanted, meet};
@@ -169,7 +171,8 @@ fn run(args: Args) -> Result<(), String> {
         layers: Layers::default(),
         quality,
         off_screen: args.off_screen,
-        margins_px: [0.0; 4],
+        scene_px: Rect::default(),
+        window_px: Vec2::ZERO,
         car_on_screen: None,
         pace: Pace::Times(1.0),
         panels: PanelState::new(&root, files),
@@ -271,14 +274,18 @@ fn camera(
     live: Res<Live>,
     size: Res<PictureSize>,
     mut images: ResMut<Assets<Image>>,
+    mut textures: ResMut<EguiUserTextures>,
     mut egui: ResMut<EguiGlobalSettings>,
 ) {
     egui.auto_create_primary_context = false;
     let high = live.quality == Quality::High;
-    let mut camera = commands.spawn((
-        crate::scene::SceneCamera,
+    let (picture, target) = scene::picture(&mut images, &mut textures, [size.0, size.1]);
+    commands.insert_resource(picture);
+    commands.spawn((
+        scene::SceneCamera,
         Camera3d::default(),
-        PrimaryEguiContext,
+        Camera { order: -1, ..default() },
+        target,
         Tonemapping::AcesFitted,
         if high { Msaa::Sample4 } else { Msaa::Off },
         DistanceFog {
@@ -287,10 +294,17 @@ fn camera(
             ..default()
         },
     ));
+    // The window itself holds panels only; one of them shows the scene.
+    let mut panels = commands.spawn((
+        Camera2d,
+        PrimaryEguiContext,
+        Msaa::Off,
+        Camera { clear_color: ClearColorConfig::Custom(Color::BLACK), ..default() },
+    ));
     if live.off_screen {
         let canvas =
             images.add(Image::new_target_texture(size.0, size.1, TextureFormat::Rgba8UnormSrgb, None));
-        camera.insert(RenderTarget::Image(canvas.clone().into()));
+        panels.insert(RenderTarget::Image(canvas.clone().into()));
         commands.insert_resource(Canvas(canvas));
     }
 }
@@ -327,7 +341,7 @@ fn remember(mut live: ResMut<Live>, mut exits: MessageReader<AppExit>) {
 fn follow_quality(
     live: Res<Live>,
     mut last: Local<Option<Quality>>,
-    mut cameras: Query<&mut Msaa, With<crate::scene::SceneCamera>>,
+    mut cameras: Query<&mut Msaa, With<scene::SceneCamera>>,
     mut lights: Query<&mut DirectionalLight>,
 ) {
     let high = live.quality == Quality::High;

@@ -106,7 +106,7 @@ pub(crate) fn demo(
     mut live: ResMut<Live>,
     mut commands: Commands,
     canvas: Option<Res<Canvas>>,
-    mut cameras: Query<&mut Camera, With<crate::scene::SceneCamera>>,
+    mut cameras: Query<&mut Camera>,
     mut exit: MessageWriter<AppExit>,
 ) {
     if demo.began.elapsed() > DEMO_LIMIT {

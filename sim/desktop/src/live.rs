@@ -38,8 +38,10 @@ pub struct Live {
     pub quality: Quality,
     /// Drawn into memory.
     pub off_screen: bool,
-    /// What the panels cover at the left, top, right and bottom, pixels.
-    pub margins_px: [f32; 4],
+    /// What the panels leave free of the window, pixels, and how large that is.
+    pub scene_px: Rect,
+    /// See [`Live::scene_px`].
+    pub window_px: Vec2,
     /// Where the middle of the car is in the picture, pixels.
     pub car_on_screen: Option<Vec2>,
     /// The pace that was asked for.

@@ -11,6 +11,7 @@ mod score;
 mod transport;
 
 use crate::live::{Live, Quality};
+use crate::scene::ScenePicture;
 use crate::session::State;
 use crate::settings::{LastVerdict, Settings, Verdicts};
 use bevy::prelude::*;
@@ -206,8 +207,12 @@ fn number(value: f64, decimals: usize) -> RichText {
     RichText::new(text).monospace()
 }
 
-/// Draws the panels over the scene and says how much of it they cover.
-pub fn draw(mut contexts: EguiContexts, mut live: ResMut<Live>) -> Result {
+/// Draws the panels, and the scene where they leave room for it.
+pub(crate) fn draw(
+    mut contexts: EguiContexts,
+    mut live: ResMut<Live>,
+    scene: Option<Res<ScenePicture>>,
+) -> Result {
     let context = contexts.ctx_mut()?.clone();
     let live = live.as_mut();
     let theme = if live.panels.dark { egui::Theme::Dark } else { egui::Theme::Light };
@@ -223,10 +228,9 @@ pub fn draw(mut contexts: EguiContexts, mut live: ResMut<Live>) -> Result {
     let mut root = Ui::new(context.clone(), egui::Id::new("panels"), layer);
     let fill = context.global_style().visuals.panel_fill;
     let frame = egui::Frame::new().fill(fill).inner_margin(6.0);
-    let mut margins = [0.0_f32; 4];
 
     let top = egui::Panel::top("transport").resizable(false).frame(frame);
-    margins[1] = top.show(&mut root, |ui| transport::draw(ui, live)).response.rect.height();
+    top.show(&mut root, |ui| transport::draw(ui, live));
     if !live.panels.folded {
         let shown = |size: f32, otherwise: f32, least: f32, most: f32| {
             (if size > 0.0 { size } else { otherwise }).clamp(least, most.max(least))
@@ -237,7 +241,7 @@ pub fn draw(mut contexts: EguiContexts, mut live: ResMut<Live>) -> Result {
                 shown(live.panels.sizes[0], (0.36 * whole.height()).clamp(170.0, 420.0), 120.0, most);
             let bottom =
                 egui::Panel::bottom("tabs").resizable(true).default_size(height).size_range(120.0..=most);
-            margins[3] = bottom
+            live.panels.sizes[0] = bottom
                 .frame(frame)
                 .show(&mut root, |ui| {
                     // A panel that can be resized shrinks to what is in it.
@@ -247,18 +251,17 @@ pub fn draw(mut contexts: EguiContexts, mut live: ResMut<Live>) -> Result {
                 .response
                 .rect
                 .height();
-            live.panels.sizes[0] = margins[3];
         }
         if live.panels.instruments {
             let left = egui::Panel::left("instruments").resizable(false).exact_size(214.0).frame(frame);
-            margins[0] = left.show(&mut root, |ui| instruments::draw(ui, live)).response.rect.width();
+            left.show(&mut root, |ui| instruments::draw(ui, live));
         }
         if live.panels.score {
             let most = 0.5 * whole.width();
             let width = shown(live.panels.sizes[1], 292.0, 200.0, most);
             let right =
                 egui::Panel::right("score").resizable(true).default_size(width).size_range(200.0..=most);
-            margins[2] = right
+            live.panels.sizes[1] = right
                 .frame(frame)
                 .show(&mut root, |ui| {
                     ui.set_min_width(ui.available_width());
@@ -267,7 +270,6 @@ pub fn draw(mut contexts: EguiContexts, mut live: ResMut<Live>) -> Result {
                 .response
                 .rect
                 .width();
-            live.panels.sizes[1] = margins[2];
         }
     }
     if live.panels.help {
@@ -276,7 +278,15 @@ pub fn draw(mut contexts: EguiContexts, mut live: ResMut<Live>) -> Result {
     if live.panels.faults {
         help::faults(&context, live);
     }
-    live.margins_px = margins.map(|margin| margin * context.pixels_per_point());
+    let free = root.available_rect_before_wrap();
+    if let Some(scene) = scene {
+        let all = egui::Rect::from_min_max(egui::Pos2::ZERO, egui::Pos2::new(1.0, 1.0));
+        root.painter().image(scene.texture, free, all, Color32::WHITE);
+    }
+    let scale = context.pixels_per_point();
+    live.scene_px =
+        Rect::new(scale * free.left(), scale * free.top(), scale * free.right(), scale * free.bottom());
+    live.window_px = scale * Vec2::new(whole.width(), whole.height());
     Ok(())
 }
 

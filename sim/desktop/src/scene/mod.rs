@@ -5,13 +5,16 @@
 
 mod camera;
 mod car;
+mod plain;
 mod road;
 mod shape;
 mod sky;
+mod target;
 mod texture;
 mod update;
 
 pub use camera::{CameraMode, FreeCamera};
+pub(crate) use target::{ScenePicture, picture};
 pub(crate) use update::SceneCamera;
 pub use update::{Layers, ScenePlugin};
 

@@ -6,10 +6,9 @@
 use super::camera::{CameraMode, FreeCamera, pose};
 use super::car::{self, Dimensions, Lamp};
 use super::shape::Shape;
-use super::{Place, road, sky, texture};
+use super::{Place, plain, road, sky, target, texture};
 use crate::live::{Live, Quality};
 use crate::session::Moment;
-use bevy::camera::SubCameraView;
 use bevy::camera::visibility::NoFrustumCulling;
 use bevy::light::{
     CascadeShadowConfigBuilder, DirectionalLightShadowMap, NotShadowCaster, NotShadowReceiver,
@@ -54,14 +53,18 @@ pub struct ScenePlugin;
 
 impl Plugin for ScenePlugin {
     fn build(&self, app: &mut App) {
-        app.init_resource::<Place>()
+        app.add_plugins(plain::PlainPlugin)
+            .init_resource::<Place>()
             .init_resource::<FreeCamera>()
             .init_resource::<Loaded>()
             .insert_resource(ClearColor(sky::HORIZON))
             .insert_resource(GlobalAmbientLight { brightness: 900.0, ..default() })
             .init_gizmo_group::<Lying>()
             .add_systems(Startup, light)
-            .add_systems(Update, (build_world, move_car, travelled, draw_lines, move_camera).chain());
+            .add_systems(
+                Update,
+                (build_world, move_car, travelled, draw_lines, target::fit, move_camera).chain(),
+            );
     }
 }
 
@@ -521,7 +524,7 @@ fn move_camera(
     free: Res<FreeCamera>,
     mut loaded: ResMut<Loaded>,
     cars: Query<&Transform, (With<CarBody>, Without<SceneCamera>, Without<Dome>)>,
-    mut cameras: Query<(&mut Transform, &mut Camera, &mut Projection), (With<SceneCamera>, Without<Dome>)>,
+    mut cameras: Query<(&mut Transform, &Camera, &mut Projection), (With<SceneCamera>, Without<Dome>)>,
     mut domes: Query<&mut Transform, With<Dome>>,
 ) {
     let (Some(size), Ok(car)) = (loaded.size, cars.single()) else { return };
@@ -534,20 +537,15 @@ fn move_camera(
         if loaded.lagged_set && !live.off_screen { 1.0 - (-6.0 * time.delta_secs()).exp() } else { 1.0 };
     loaded.lagged = loaded.lagged.slerp(yaw, share);
     loaded.lagged_set = true;
-    for (mut at, mut camera, mut projection) in &mut cameras {
+    // Panels that open take half of their room from what is seen, half from its size.
+    let share_of_height = (live.scene_px.height() / live.window_px.y.max(1.0)).sqrt();
+    for (mut at, camera, mut projection) in &mut cameras {
         *at = pose(live.camera, &free, car, &size, loaded.lagged);
         if let Projection::Perspective(perspective) = &mut *projection {
-            perspective.fov = if live.camera == CameraMode::Cockpit { 1.05 } else { 0.82 };
+            let whole: f32 = if live.camera == CameraMode::Cockpit { 1.05 } else { 0.82 };
+            perspective.fov = 2.0 * ((0.5 * whole).tan() * share_of_height.max(0.05)).atan();
             perspective.near = 0.05;
             perspective.far = 2.0 * sky::DOME_M;
-        }
-        // The middle of the picture is the middle of what the panels leave free.
-        let Some(full) = camera.physical_target_size() else { continue };
-        let [left, top, right, bottom] = live.margins_px;
-        let offset = Vec2::new(0.5 * (right - left), 0.5 * (bottom - top));
-        let view = SubCameraView { full_size: full, offset, size: full };
-        if camera.sub_camera_view.as_ref() != Some(&view) {
-            camera.sub_camera_view = Some(view);
         }
         for mut dome in &mut domes {
             dome.translation = at.translation;
@@ -555,7 +553,11 @@ fn move_camera(
         // Where the car is in the picture, for who looks for it there.
         let middle = car.translation + car.rotation * Vec3::new(0.5 * size.wheelbase, 0.6, 0.0);
         let camera_at = GlobalTransform::from(*at);
-        live.car_on_screen = camera.world_to_viewport(&camera_at, middle).ok();
+        let in_picture = camera.world_to_ndc(&camera_at, middle).filter(|ndc| ndc.z > 0.0).map(|ndc| {
+            let share = 0.5 * Vec2::new(1.0 + ndc.x, 1.0 - ndc.y);
+            live.scene_px.min + share * live.scene_px.size()
+        });
+        live.car_on_screen = in_picture;
     }
 }
 
