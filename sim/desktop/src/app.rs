@@ -1,6 +1,7 @@
 //! The app: command line, window, and what runs in each frame.
 
 use crate::demo::{Demo, STATES, demo};
+use crate::gamepad::{self, Gamepad};
 use crate::hands::{keys, mouse};
 use crate::live::{Live, Quality};
 use crate::panels::{self, PanelState};
@@ -67,6 +68,9 @@ pub struct Args {
     /// Show a run by itself: cameras, tables, a GNSS fault, and exit
     #[arg(long)]
     demo: bool,
+    /// Joystick device of the gamepad that drives (Linux)
+    #[arg(long, value_name = "DEVICE", default_value = gamepad::FIRST)]
+    gamepad: PathBuf,
     /// How much is drawn: low has no shadows and no smoothing, for software rendering [default: as last time, at first
     /// high]
     #[arg(long, value_name = "QUALITY", value_enum)]
@@ -178,6 +182,7 @@ fn run(args: Args) -> Result<(), String> {
         panels: PanelState::new(&root, files),
         folder: folder.clone(),
         wish: DriverWish::default(),
+        gamepad: Gamepad::at(args.gamepad.clone()),
         driving: false,
         started: Instant::now(),
         first_frame_s: None,

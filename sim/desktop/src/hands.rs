@@ -1,14 +1,16 @@
 //! What hands do: keys, the wheel and pedals that they stand for, the mouse.
 
 use crate::deeds::{Deed, FAULTS, KEYS};
+use crate::gamepad::Button;
 use crate::live::Live;
 use crate::picture::{Canvas, save_part, shoot};
 use crate::scene::FreeCamera;
-use crate::session::{Command, DriverWish, Keys, State};
+use crate::session::{Axes, Command, DriverWish, Keys, State};
 use bevy::input::mouse::{AccumulatedMouseMotion, AccumulatedMouseScroll};
 use bevy::prelude::*;
 use bevy::render::view::screenshot::Screenshot;
 use bevy_egui::input::EguiWantsInput;
+use skidpad_scenario::GearName;
 
 /// Does what keys stand for, and drives.
 pub(crate) fn keys(
@@ -42,9 +44,14 @@ pub(crate) fn keys(
     };
     let speed_mps = live.shown().map_or(0.0, |moment| f64::from(moment.value("speed_mps")));
     let gear = live.wish.gear.take();
-    let wish = DriverWish { gear, ..live.wish.follow(held, speed_mps, time.delta_secs_f64().min(0.2)) };
+    let (axes, dt_s) = (gamepad(&mut live), time.delta_secs_f64().min(0.2));
+    let moved = match axes.rest() || held.any() {
+        true => live.wish.follow(held, speed_mps, dt_s),
+        false => live.wish.follow_axes(axes, speed_mps, dt_s),
+    };
+    let wish = DriverWish { gear, ..moved };
     // A driver who begins to drive starts the clock.
-    if held.any() && live.session.view().state == State::Paused && live.scrub.is_none() {
+    if (held.any() || !axes.rest()) && live.session.view().state == State::Paused && live.scrub.is_none() {
         live.session.order(Command::Run);
     }
     let active = !wish.is_idle();
@@ -74,6 +81,23 @@ pub(crate) fn keys(
         Some(left) => live.panels.wants_plots = Some(left - 1),
         None => {}
     }
+}
+
+/// Does what the gamepad's buttons stand for; its stick and triggers.
+fn gamepad(live: &mut Live) -> Axes {
+    if live.gamepad.poll() {
+        let there = if live.gamepad.is_there() { "drives: stick, triggers" } else { "is gone" };
+        live.panels.say(format!("the gamepad {there}"));
+    }
+    for button in live.gamepad.buttons() {
+        live.act(match button {
+            Button::Engage => Deed::Engage,
+            Button::Disengage => Deed::Disengage,
+            Button::Drive => Deed::Gear(GearName::Drive),
+            Button::Reverse => Deed::Gear(GearName::Reverse),
+        });
+    }
+    live.gamepad.axes()
 }
 
 /// The letters of the faults while their list is open.

@@ -1,6 +1,7 @@
 //! What the window shows and holds, and what is done to it.
 
 use crate::deeds::{Deed, FAULTS, next_pace};
+use crate::gamepad::Gamepad;
 use crate::panels::{self, PanelState};
 use crate::scene::{CameraMode, Layers};
 use crate::session::{Command, DriverWish, Moment, Pace, Session, State, csv};
@@ -52,6 +53,8 @@ pub struct Live {
     pub folder: PathBuf,
     /// What hands and feet do.
     pub(crate) wish: DriverWish,
+    /// What may drive besides the keys.
+    pub(crate) gamepad: Gamepad,
     /// Somebody drives by hand.
     pub(crate) driving: bool,
     pub(crate) started: Instant,

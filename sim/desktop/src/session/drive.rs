@@ -22,6 +22,24 @@ impl Keys {
     }
 }
 
+/// Stick and triggers of a gamepad.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Axes {
+    /// Left is 1, right −1.
+    pub steer: f64,
+    /// Pedals, 0 to 1.
+    pub throttle: f64,
+    /// See [`Axes::throttle`].
+    pub brake: f64,
+}
+
+impl Axes {
+    /// True while nobody touches them.
+    pub fn rest(&self) -> bool {
+        *self == Axes::default()
+    }
+}
+
 /// What the driver's hands and feet do.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct DriverWish {
@@ -49,14 +67,32 @@ const MAX_BRAKE_PCT: f64 = 45.0;
 /// The hands leave the wheel when it is this near to the middle, deg.
 const MIDDLE_DEG: f64 = 0.5;
 
+/// How far the wheel is turned at most, deg.
+fn reach_deg(speed_mps: f64) -> f64 {
+    (MAX_WHEEL_DEG / (1.0 + (speed_mps.abs() / HALF_AT_MPS).powi(2))).max(15.0)
+}
+
 impl DriverWish {
+    /// What a gamepad makes of it after `dt_s` at `speed_mps`: pedals at once, the wheel as far as by keyboard and twice
+    /// as fast.
+    pub fn follow_axes(self, axes: Axes, speed_mps: f64, dt_s: f64) -> DriverWish {
+        let (from_deg, to_deg) = (self.wheel_deg.unwrap_or(0.0), axes.steer * reach_deg(speed_mps));
+        let step_deg = 2.0 * WHEEL_RATE_DPS * dt_s;
+        let wheel_deg = from_deg + (to_deg - from_deg).clamp(-step_deg, step_deg);
+        DriverWish {
+            throttle_pct: 100.0 * axes.throttle.clamp(0.0, 1.0),
+            brake_pct: 100.0 * axes.brake.clamp(0.0, 1.0),
+            wheel_deg: (axes.steer != 0.0 || wheel_deg.abs() > MIDDLE_DEG).then_some(wheel_deg),
+            gear: None,
+        }
+    }
+
     /// What the keys make of it after `dt_s` at `speed_mps`: pedals and wheel move at a driver's pace, the wheel
     /// less far the faster the car is.
     pub fn follow(self, keys: Keys, speed_mps: f64, dt_s: f64) -> DriverWish {
         let toward = |from: f64, to: f64, rate: f64| from + (to - from).clamp(-rate * dt_s, rate * dt_s);
         let pedal = |from: f64, down: bool, max: f64| toward(from, if down { max } else { 0.0 }, PEDAL_RATE);
-        let share = 1.0 / (1.0 + (speed_mps.abs() / HALF_AT_MPS).powi(2));
-        let reach_deg = (MAX_WHEEL_DEG * share).max(15.0);
+        let reach_deg = reach_deg(speed_mps);
         let target_deg = match (keys.left, keys.right) {
             (true, false) => reach_deg,
             (false, true) => -reach_deg,
@@ -122,6 +158,18 @@ mod tests {
         let keys = Keys { left: true, ..Keys::default() };
         let angle = |speed_mps| held(keys, speed_mps, 3.0).wheel_deg.unwrap();
         assert!(angle(20.0) < 0.15 * angle(0.0));
+    }
+
+    #[test]
+    fn a_gamepad_presses_as_deep_as_its_triggers_and_hands_over_to_the_keys_without_a_jump() {
+        let axes = Axes { steer: -0.5, throttle: 0.8, brake: 0.1 };
+        let wish = (0..120).fold(DriverWish::default(), |wish, _| wish.follow_axes(axes, 0.0, 1.0 / 60.0));
+        assert_eq!((wish.throttle_pct, wish.brake_pct), (80.0, 10.0));
+        assert_eq!(wish.wheel_deg, Some(-0.5 * MAX_WHEEL_DEG));
+        let let_go = wish.follow(Keys::default(), 0.0, 0.01);
+        assert!(let_go.throttle_pct > 75.0 && let_go.wheel_deg.unwrap() < -190.0, "{let_go:?}");
+        let rest = (0..60).fold(wish, |wish, _| wish.follow_axes(Axes::default(), 0.0, 1.0 / 60.0));
+        assert!(rest.is_idle(), "{rest:?}");
     }
 
     #[test]

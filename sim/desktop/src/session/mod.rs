@@ -15,7 +15,7 @@ mod trace;
 mod tree;
 mod worker;
 
-pub use drive::{DriverWish, Keys};
+pub use drive::{Axes, DriverWish, Keys};
 pub use export::csv;
 pub use meaning::{meaning, unit};
 pub use moment::{Moment, WheelMoment, column};
