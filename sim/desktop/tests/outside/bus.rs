@@ -70,7 +70,7 @@ impl Canbus {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
         let drive = move || {
-            let (mut text, mut top_mps) = (Vec::new(), 0.0f64);
+            let (mut text, mut top_mps, mut enabled) = (Vec::new(), 0.0f64, [false; 3]);
             let mut say = b"C\rS6\rO\r".to_vec();
             let began = Instant::now();
             for number in 1.. {
@@ -88,16 +88,22 @@ impl Canbus {
                 while let Some(end) = text.iter().position(|byte| *byte == b'\r') {
                     let line: Vec<u8> = text.drain(..=end).collect();
                     let line = std::str::from_utf8(&line).unwrap_or_default();
-                    // The steering report has the speed, 0.01 km/h, in its fifth and sixth byte.
+                    // Each unit's report ends with whether it obeys; the steering's has the speed, 0.01 km/h, in its fifth
+                    // and sixth byte.
                     let byte = |at: usize| u16::from_str_radix(&line[5 + 2 * at..7 + 2 * at], 16).unwrap();
-                    if line.starts_with("t0658") && line.len() == 22 {
+                    let unit = ["t0618", "t0638", "t0658"].iter().position(|report| line.starts_with(report));
+                    let Some(unit) = unit.filter(|_| line.len() == 22) else { continue };
+                    enabled[unit] = byte(7) & 1 == 1;
+                    if unit == 2 {
                         top_mps = top_mps.max(f64::from(byte(4) | byte(5) << 8) / 360.0);
                     }
                 }
                 if stopped.load(Ordering::Relaxed) {
                     return;
                 }
-                let on = u8::from(number > 25);
+                // Where the machine holds this thread up for the 100 ms that a unit waits, it wants to be enabled anew.
+                let anew = enabled != [true; 3] && number % 10 == 0;
+                let on = u8::from(number > 25 && !anew);
                 let pct = |share: u32| (65535 * share / 100 * u32::from(on)) as u16;
                 let (throttle, brake) = if top_mps < 5.0 { (pct(35), 0) } else { (0, pct(30)) };
                 say.clear();
