@@ -36,6 +36,7 @@ mod message;
 mod observer;
 mod operator;
 mod outside;
+mod parts;
 mod replay;
 mod seats;
 mod simulation;

@@ -1,5 +1,6 @@
 //! Messages of the topics, as values and as bytes.
 
+use crate::parts;
 use crate::seats::SeatId;
 use skidpad_msgs::apollo::canbus::{Chassis, ChassisDetail};
 use skidpad_msgs::apollo::common::Header;
@@ -55,9 +56,13 @@ macro_rules! messages {
             /// The message that `bytes` are on this topic.
             ///
             /// # Errors
-            /// Bytes that are none, or a topic that the stack does not have.
+            /// Bytes that are none or hold more than 20,000 parts, or a topic that the stack does not have.
             pub fn decode(topic: &Topic, bytes: &[u8]) -> Result<TopicMessage, MessageError> {
                 let wrong = |message: String| MessageError { topic: topic.name.to_owned(), message };
+                if !parts::are_bounded(bytes) {
+                    let (length, most) = (bytes.len(), parts::MAX_PARTS);
+                    return Err(wrong(format!("{length} bytes hold more than {most} parts (points, items, texts)")));
+                }
                 match topic.name {
                     $($topic => <$message>::decode(bytes)
                         .map(|message| TopicMessage::$variant(message.into()))
