@@ -6,14 +6,15 @@ use skidpad_engine::{SeatId, Seats, TopicMessage};
 use skidpad_kernel::{Periodic, SimTime};
 use skidpad_msgs::{TOPICS, Topic};
 use skidpad_ros1::{
-    Client, DEFAULT_MASTER, Direction, Master, Node, NodeOptions, Publisher, Received, Subscription,
-    TopicReport, TopicSpec, Uri, tcpros, xmlrpc::Value,
+    CallError, Client, DEFAULT_MASTER, Direction, Master, Node, NodeOptions, Publisher, Received,
+    Subscription, TopicReport, TopicSpec, Uri, tcpros, xmlrpc::Value,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// Name of the simulator's node.
@@ -128,9 +129,7 @@ impl Ros {
                 });
             }
         }
-        let mut without_sim_time = false;
         let clock = clock.then(|| {
-            without_sim_time = !self.uses_sim_time();
             let spec = TopicSpec {
                 name: "/clock".into(),
                 datatype: "rosgraph_msgs/Clock".into(),
@@ -144,12 +143,13 @@ impl Ros {
                 shown_ns: self.shown_ns.clone(),
                 publisher,
                 timer: Periodic::new(CLOCK_PERIOD, Duration::ZERO),
+                sim_time: self.uses_sim_time().map_or(SimTimeParameter::Unknown, SimTimeParameter::Known),
             }
         });
         Ok(RosLink {
             name: format!("ros1:{}", self.master),
             node,
-            own: self.own.clone(),
+            ros: self.clone(),
             publishers,
             subscriptions,
             clock,
@@ -158,12 +158,12 @@ impl Ros {
             was_well: false,
             two_at_once: BTreeSet::new(),
             early: 0,
-            without_sim_time,
         })
     }
 
-    /// Whether nodes that start now will live by `/clock`; on a master of ours they will from here on.
-    fn uses_sim_time(&self) -> bool {
+    /// Whether nodes that start now will live by `/clock`; on a master of ours they will from here on. `None` if there is no
+    /// master yet to say so.
+    fn uses_sim_time(&self) -> Option<bool> {
         let client = Client { caller: ROS_NODE.into(), fallback: None, at_most: ASK };
         let key = || Value::from("/use_sim_time");
         let answer = match &self.own {
@@ -171,8 +171,9 @@ impl Ros {
             None => client.ask(&self.master, "getParam", vec![key()]),
         };
         match (&self.own, answer) {
-            (Some(_), set) => set.is_ok(),
-            (None, got) => matches!(got, Ok(Value::Bool(true) | Value::Int(1))),
+            (Some(_), set) => Some(set.is_ok()),
+            (None, Err(CallError::Unreachable { .. })) => None,
+            (None, got) => Some(matches!(got, Ok(Value::Bool(true) | Value::Int(1)))),
         }
     }
 }
@@ -182,7 +183,7 @@ impl Ros {
 pub struct RosLink {
     name: String,
     node: Node,
-    own: Option<Arc<Master>>,
+    ros: Ros,
     publishers: BTreeMap<&'static str, Publisher>,
     subscriptions: Vec<Incoming>,
     clock: Option<Clock>,
@@ -193,8 +194,6 @@ pub struct RosLink {
     two_at_once: BTreeSet<(&'static str, String)>,
     /// Messages that came before the run began.
     early: u64,
-    /// Nodes that ask the master at their start do not live by our `/clock`.
-    without_sim_time: bool,
 }
 
 #[derive(Debug)]
@@ -214,6 +213,46 @@ struct Clock {
     shown_ns: Arc<AtomicU64>,
     publisher: Publisher,
     timer: Periodic,
+    sim_time: SimTimeParameter,
+}
+
+/// What the master has in `/use_sim_time`, by which nodes that ask at their start live by our `/clock` or do not.
+#[derive(Debug)]
+enum SimTimeParameter {
+    /// There was no master to be asked.
+    Unknown,
+    /// It is asked, by a thread for which no tick waits.
+    Asked(JoinHandle<Option<bool>>),
+    Known(bool),
+}
+
+impl SimTimeParameter {
+    /// Asks a master that has come by now, and takes its answer.
+    fn look(&mut self, ros: &Ros) {
+        *self = match std::mem::replace(self, SimTimeParameter::Unknown) {
+            SimTimeParameter::Unknown => {
+                let ros = ros.clone();
+                let asked =
+                    std::thread::Builder::new().name("sim time".into()).spawn(move || ros.uses_sim_time());
+                asked.map_or(SimTimeParameter::Unknown, SimTimeParameter::Asked)
+            }
+            SimTimeParameter::Asked(asked) if asked.is_finished() => SimTimeParameter::answered(asked),
+            other => other,
+        };
+    }
+
+    fn answered(asked: JoinHandle<Option<bool>>) -> SimTimeParameter {
+        asked.join().ok().flatten().map_or(SimTimeParameter::Unknown, SimTimeParameter::Known)
+    }
+
+    /// True if nodes live on the wall clock. A question that is under way is waited for.
+    fn says_no(self) -> bool {
+        let known = match self {
+            SimTimeParameter::Asked(asked) => SimTimeParameter::answered(asked),
+            known => known,
+        };
+        matches!(known, SimTimeParameter::Known(false))
+    }
 }
 
 impl RosLink {
@@ -232,6 +271,11 @@ impl RosLink {
             (None, None) => Health::Waiting(format!("the ROS master of {}", self.name)),
         };
         self.was_well |= self.health == Health::Well;
+        if self.was_well
+            && let Some(clock) = &mut self.clock
+        {
+            clock.sim_time.look(&self.ros);
+        }
         for incoming in &self.subscriptions {
             if SeatId::of_topic(incoming.topic).is_some() {
                 let mut nodes = incoming.subscription.publishers();
@@ -378,12 +422,12 @@ impl TopicLink for RosLink {
         ]
     }
 
-    fn finish(self: Box<Self>, _: Option<&str>) -> TopicLinkReport {
+    fn finish(mut self: Box<Self>, _: Option<&str>) -> TopicLinkReport {
         let report = self.node.report();
         let counts = self.counts();
-        let name = &self.name;
+        let name = &self.name.clone();
         let mut sentences = Vec::new();
-        if self.without_sim_time {
+        if self.clock.take().is_some_and(|clock| clock.sim_time.says_no()) {
             sentences.push(format!(
                 "{name}: /use_sim_time was not true when /clock began, so nodes live on the wall clock; set it before they \
                  start: rosparam set use_sim_time true"
@@ -421,7 +465,7 @@ impl TopicLink for RosLink {
                 report.master_restarts
             ));
         }
-        let master = self.own.as_ref().map(|master| master.problems()).unwrap_or_default();
+        let master = self.ros.own.as_ref().map(|master| master.problems()).unwrap_or_default();
         sentences.extend(report.problems.iter().chain(&master).map(|line| format!("{name}: {line}")));
         let error = report.ended.map(|why| format!("the node {ROS_NODE} was told to end: {why}"));
         TopicLinkReport { name: name.clone(), counts, sentences, error }

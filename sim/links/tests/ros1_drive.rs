@@ -1,13 +1,14 @@
 //! A controller over ROS 1 drives the car: rospy with the example, and Skidpad's own control behind a node.
 
 use skidpad_engine::{Outcome, RunOptions, SeatId, Seats, Simulation};
-use skidpad_links::{Links, LinksReport, Pace, Ros, RosLinkName};
+use skidpad_kernel::SimTime;
+use skidpad_links::{Health, Links, LinksReport, Pace, Ros, RosLinkName, TopicLink};
 use skidpad_msgs::apollo::{common::Header, control::ControlCommand};
 use skidpad_msgs::{FILE_DESCRIPTOR_SET, Message};
-use skidpad_ros1::{Client, Master, Node, NodeOptions, TopicSpec, Uri, tcpros};
+use skidpad_ros1::{Client, Master, Node, NodeOptions, TopicSpec, Uri, tcpros, xmlrpc::Value};
 use skidpad_scenario::{Library, LoadedScenario};
 use std::io::{BufRead, BufReader, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
@@ -206,6 +207,34 @@ fn what_came_before_the_run_is_not_for_it() {
     let report = links.finish(None);
     let before = report.topics[0].counts.iter().find(|(name, _)| *name == "before_start");
     assert_eq!(before, Some(&("before_start", came)));
+}
+
+#[test]
+fn a_master_that_comes_after_the_link_is_asked_for_simulated_time_when_it_comes() {
+    for (set, said) in [(true, false), (false, true)] {
+        // Nobody listens there yet.
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+        let uri = Uri::new("127.0.0.1", port);
+        let ros = Ros::open(&RosLinkName { master: Some(uri.clone()) }).unwrap();
+        let mut link = ros.link(Seats::NONE.with(SeatId::Control), true).unwrap();
+        let mut ticks = (0..).map(SimTime::from_ms);
+        link.begin(unix_s());
+        (0..200).for_each(|_| link.tick(ticks.next().unwrap()));
+        assert!(matches!(link.health(), Health::Waiting(_)), "{:?}", link.health());
+        let _master = Master::start(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port)).unwrap();
+        let client = Client { caller: "/x".into(), fallback: None, at_most: Duration::from_secs(20) };
+        client.ask(&uri, "setParam", vec!["/use_sim_time".into(), Value::Bool(set)]).unwrap();
+        let began = Instant::now();
+        while link.health() != Health::Well {
+            assert!(began.elapsed() < AT_MOST, "{:?}", link.health());
+            link.tick(ticks.next().unwrap());
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let sentences = Box::new(link).finish(None).sentences;
+        let found =
+            sentences.iter().any(|line| line.contains("/use_sim_time was not true when /clock began"));
+        assert_eq!(found, said, "{sentences:?}");
+    }
 }
 
 /// Sends a signal to a peer.
