@@ -412,6 +412,52 @@ reference = { path = "straight", speed_mps = [[5.0, 0.0], [15.0, 4.0], [25.0, 4.
 stopped = true
 "#;
 
+#[test]
+fn a_stack_that_was_lost_and_stays_away_is_waited_for_once_and_then_briefly_until_it_comes() {
+    let story = Story::new("lockstep_stays_away");
+    for name in ["1", "2", "3", "4", "5"] {
+        story.file(&format!("drives/{name}.toml"), STANDING.replace("standing", name));
+    }
+    let (drives, out) = (story.path("drives"), story.path("out"));
+    let link = "lockstep:tcp:127.0.0.1:0";
+    let mut run = Running::start(&[
+        "run",
+        &drives,
+        "--link",
+        link,
+        "--external",
+        "control",
+        "--wait",
+        "5",
+        "--answer-within",
+        "60",
+        "--out",
+        &out,
+    ]);
+    let address = address(&mut run);
+    let mut first = Stack::join(&address);
+    first.brake(300, |_, _| ()).unwrap();
+    drop(first);
+    // Nobody comes to the second and the third; to the fourth somebody does.
+    let said = run.says("note: the stack was lost");
+    assert_eq!(said, ", and nobody came within 5 s since: it is waited for 3 s");
+    run.says("note: the stack was lost");
+    let bye = Stack::join(&address).brake(u64::MAX, |_, _| ()).unwrap_err();
+    assert_eq!(bye.verdict(), Verdict::Passed, "{bye:?}");
+    let (code, text) = run.finish();
+    assert_eq!(code, Some(3), "{text}");
+    let report = report(&out);
+    let result = |at: usize| {
+        let result = &report["scenarios"][at];
+        result["error"].as_str().map_or(result["verdict"].to_string(), str::to_owned)
+    };
+    assert!(result(0).contains("it closed the connection"), "{}", result(0));
+    assert!(result(1).contains("no stack joined within 5 s"), "{}", result(1));
+    assert!(result(2).contains("no stack joined within 3 s"), "{}", result(2));
+    assert_eq!(result(3), "\"pass\"");
+    assert!(result(4).contains("no stack joined within 5 s"), "it had come again: {}", result(4));
+}
+
 /// A process of Python that brakes, see `tests/peers/lockstep.py`; killed when it is dropped.
 struct Brakes {
     child: Child,

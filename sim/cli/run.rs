@@ -89,7 +89,8 @@ pub struct Args {
     /// machine; if it refuses, the run goes on and says so
     #[arg(long)]
     realtime_priority: bool,
-    /// How long to wait until the stack of external seats has engaged the car, s
+    /// How long to wait until the stack of external seats has engaged the car, s; 3 in further scenarios once it was lost
+    /// and nobody came for so long
     #[arg(long, value_name = "S", default_value_t = meet::WAIT_S, value_parser = clap::value_parser!(u32).range(0..=86400))]
     wait: u32,
     /// How long a stack in lock-step may take for one answer, s of wall time

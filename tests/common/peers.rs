@@ -199,15 +199,20 @@ impl Running {
 
     /// The name of the next link that it says it has opened.
     pub fn link(&mut self) -> String {
+        self.says("link ")
+    }
+
+    /// The rest of the next line on standard error that begins so.
+    pub fn says(&mut self, words: &str) -> String {
         let mut line = String::new();
         let mut seen = String::new();
         while self.stderr.read_line(&mut line).unwrap() > 0 {
-            if let Some(name) = line.trim().strip_prefix("link ") {
-                return name.to_string();
+            if let Some(rest) = line.trim().strip_prefix(words) {
+                return rest.to_string();
             }
             seen.push_str(&std::mem::take(&mut line));
         }
-        panic!("no link was opened: {seen}");
+        panic!("it never says `{words}`: {seen}");
     }
 
     /// Waits for its end; the exit status, and what it has said since on standard error and in all on standard output.

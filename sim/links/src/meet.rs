@@ -18,13 +18,16 @@ use skidpad_kernel::SimTime;
 use skidpad_msgs::lockstep::Vehicle as VehicleOffer;
 use skidpad_scenario::{LoadedScenario, PaceName, PaceSpec, Seat};
 use std::str::FromStr;
-use std::sync::atomic::AtomicBool;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long the stack of an external seat is waited for, s.
 pub const WAIT_S: u32 = 30;
 /// How long a stack in lock-step may take for one answer, s.
 pub const ANSWER_WITHIN_S: u32 = 10;
+/// How long the stack is waited for, at most, once it was lost in one scenario and nobody came in a whole wait of another, s.
+pub const BRIEF_WAIT_S: u32 = 3;
 /// Who waits is told what for after so long, and then so often.
 const TELL_AFTER: Duration = Duration::from_secs(2);
 const TELL_EVERY: Duration = Duration::from_secs(5);
@@ -98,10 +101,12 @@ pub struct Wanted {
     pub clock: bool,
     /// Real-time scheduling is asked for the thread of [`Wanted::run`].
     pub realtime_priority: bool,
-    /// How long the stack is waited for, s.
+    /// How long the stack is waited for, s; [`BRIEF_WAIT_S`] where it is known to be gone.
     pub wait_s: u32,
     /// How long a stack in lock-step may take for one answer, s.
     pub answer_within_s: u32,
+    /// Whether the stack came, and stayed, in the runs so far: one for all clones.
+    pub past: Arc<Past>,
     /// Set by who wants the run to stop, even while it waits for a stack in lock-step.
     pub stop: Option<&'static AtomicBool>,
     /// What all runs share of the topic links; open after [`Wanted::open_plugs`].
@@ -121,9 +126,37 @@ impl Default for Wanted {
             realtime_priority: false,
             wait_s: WAIT_S,
             answer_within_s: ANSWER_WITHIN_S,
+            past: Arc::default(),
             stop: None,
             plugs: Vec::new(),
         }
+    }
+}
+
+/// What became of the stack in the runs of [`Wanted::run`] so far: who was lost and does not come again is not worth a whole
+/// wait in each of many scenarios.
+#[derive(Debug, Default)]
+pub struct Past(AtomicU8);
+
+impl Past {
+    const THERE: u8 = 0;
+    const LOST: u8 = 1;
+    const GONE: u8 = 2;
+
+    /// It was lost, and nobody came in a whole wait since.
+    fn is_gone(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == Past::GONE
+    }
+
+    /// Another run is over: whether the stack came, and whether it was there to its end.
+    fn add(&self, came: bool, stayed: bool) {
+        let next = match (came, stayed) {
+            (true, true) => Past::THERE,
+            (true, false) => Past::LOST,
+            (false, _) if self.0.load(Ordering::Relaxed) == Past::THERE => Past::THERE,
+            (false, _) => Past::GONE,
+        };
+        self.0.store(next, Ordering::Relaxed);
     }
 }
 
@@ -302,9 +335,10 @@ impl Wanted {
         Ok(Some(Meeting {
             links,
             needs_can_peer: external.contains(SeatId::Canbus) && topics.is_empty(),
-            wait_s: self.wait_s,
+            wait_s: self.wait_s(),
             began: Instant::now(),
             learning: false,
+            came: false,
             stack_on_the_clock: on_the_clock || topics.is_empty(),
             sets_clock: on_the_clock && pace != Pace::Max,
             // Who lives by our /clock has no other clock to be learned.
@@ -340,8 +374,13 @@ impl Wanted {
         }
     }
 
+    /// How long the stack of the next run is waited for, s.
+    fn wait_s(&self) -> u32 {
+        if self.past.is_gone() { self.wait_s.min(BRIEF_WAIT_S) } else { self.wait_s }
+    }
+
     fn wait(&self) -> Duration {
-        Duration::from_secs(u64::from(self.wait_s))
+        Duration::from_secs(u64::from(self.wait_s()))
     }
 
     /// Runs a scenario with whom it meets outside, telling `say` where the links are and what is waited for; `None` if
@@ -365,9 +404,17 @@ impl Wanted {
             return Ok((simulation.run(on_sample, stop), None));
         };
         meeting.links.names().for_each(|name| say(&format!("link {name}")));
-        if !meeting.wait_for_peer(Duration::from_secs(u64::from(self.wait_s)), &stop) && !stop() {
+        let external = external_of(scenario) != Seats::NONE;
+        if external && self.wait_s() < self.wait_s {
+            let (wait_s, brief_s) = (self.wait_s, self.wait_s());
+            say(&format!(
+                "note: the stack was lost, and nobody came within {wait_s} s since: it is waited for {brief_s} s"
+            ));
+        }
+        if !meeting.wait_for_peer(self.wait(), &stop) && !stop() {
             let message =
-                format!("the canbus is external, and no peer opened a CAN link within {} s", self.wait_s);
+                format!("the canbus is external, and no peer opened a CAN link within {} s", self.wait_s());
+            self.past.add(false, false);
             return Err(MeetError::Absent(message));
         }
         if self.realtime_priority {
@@ -377,6 +424,10 @@ impl Wanted {
             }
         }
         let ran = meeting.drive(scenario, options, &mut on_sample, &stop, &say);
+        if external && !stop() {
+            let stayed = matches!(&ran, Ok(Some(outcome)) if outcome.lost.is_none());
+            self.past.add(meeting.came || stayed, stayed);
+        }
         let met = meeting.finish(ran.as_ref().ok().and_then(Option::as_ref));
         ran.map(|outcome| (outcome, Some(met)))
     }
@@ -411,6 +462,8 @@ pub struct Meeting {
     began: Instant,
     /// The stack's clock is not known yet.
     learning: bool,
+    /// The stack has taken over.
+    came: bool,
     /// The stack lives on the clock.
     stack_on_the_clock: bool,
     /// Simulated time zero is on the wall clock.
@@ -523,7 +576,10 @@ impl Meeting {
     /// # Errors
     /// The stack has not come in time, or its clock shows no time that can be.
     pub fn look(&mut self, simulation: &mut Simulation) -> Result<Option<String>, MeetError> {
-        let Some(waiting) = simulation.waiting() else { return Ok(None) };
+        let Some(waiting) = simulation.waiting() else {
+            self.came = true;
+            return Ok(None);
+        };
         if let Some(epoch_unix_s) = self.links.learned_epoch() {
             simulation.set_epoch_unix_s(epoch_unix_s).map_err(|error| {
                 MeetError::Absent(format!("the stack's clock shows no time that can be: {error}"))
@@ -670,6 +726,23 @@ mod tests {
         for text in ["", "fast", "0", "-1", "nan", "inf", "1000"] {
             assert!(text.parse::<PaceArg>().unwrap_err().contains("expected real"), "{text}");
         }
+    }
+
+    #[test]
+    fn who_was_lost_and_did_not_come_in_a_whole_wait_is_waited_for_briefly_until_it_comes() {
+        let wanted = Wanted { wait_s: 30, ..Wanted::default() };
+        let after = |came, stayed| {
+            wanted.clone().past.add(came, stayed);
+            wanted.wait_s()
+        };
+        assert_eq!(after(false, false), 30, "it may not have been started yet");
+        assert_eq!(after(true, true), 30);
+        assert_eq!(after(false, false), 30, "it was not lost");
+        assert_eq!(after(true, false), 30, "it may come again");
+        assert_eq!(after(false, false), BRIEF_WAIT_S);
+        assert_eq!(after(false, false), BRIEF_WAIT_S);
+        assert_eq!(after(true, true), 30, "it came again");
+        assert_eq!(Wanted { wait_s: 1, ..Wanted::default() }.wait_s(), 1);
     }
 
     #[test]
