@@ -251,7 +251,16 @@ fn interrupted_by(signal: &str) {
     story.file("suite/2.toml", scenario("long", 3600.0, "") + "[operator]\nengage = false\n");
     story.file("suite/3.toml", scenario("never", 1.0, ""));
     let out = story.path("out");
-    let child = Command::new(env!("CARGO_BIN_EXE_skidpad"))
+    // Whoever runs the tests may ignore SIGHUP, which a program inherits.
+    let (wrapper, default): (&str, &[&str]) =
+        match Command::new("env").arg("--default-signal=HUP").arg("true").status() {
+            Ok(status) if status.success() => {
+                ("env", &["--default-signal=HUP", env!("CARGO_BIN_EXE_skidpad")])
+            }
+            _ => (env!("CARGO_BIN_EXE_skidpad"), &[]),
+        };
+    let child = Command::new(wrapper)
+        .args(default)
         .args(["run", &story.path("suite"), "--jobs", "1", "--out", &out])
         .current_dir(repository())
         .stdout(Stdio::piped())
@@ -279,4 +288,44 @@ fn interrupted_by(signal: &str) {
     assert!(Path::new(&out).join("junit.xml").exists());
     let names: Vec<String> = results(&out).into_keys().collect();
     assert!(!names.iter().any(|name| name.contains("long")), "no half traces: {names:?}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn under_nohup_a_run_outlives_its_terminal_and_still_heeds_the_other_signals() {
+    use std::process::{Command, Stdio};
+    use std::time::{Duration, Instant};
+    let ignoring = "--ignore-signal=HUP";
+    if !Command::new("env").args([ignoring, "true"]).status().is_ok_and(|status| status.success()) {
+        return skidpad_test_support::skip("this env cannot start a program that ignores a signal");
+    }
+    let story = Story::new("nohup");
+    story.file("suite/1.toml", scenario("short", 1.0, ""));
+    story.file("suite/2.toml", scenario("long", 3600.0, "") + "[operator]\nengage = false\n");
+    let out = story.path("out");
+    let mut child = Command::new("env")
+        .args([ignoring, env!("CARGO_BIN_EXE_skidpad"), "run", &story.path("suite"), "--jobs", "1"])
+        .args(["--out", &out])
+        .current_dir(repository())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let signal = |name: &str, id: u32| {
+        assert!(Command::new("kill").args([name, &id.to_string()]).status().unwrap().success());
+    };
+    let started = Instant::now();
+    while !Path::new(&out).join("short/trace.csv").exists() {
+        assert!(started.elapsed() < Duration::from_secs(60), "the short scenario ends");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    // Two that were heeded would end it at once, the first soon.
+    signal("-HUP", child.id());
+    signal("-HUP", child.id());
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(child.try_wait().unwrap(), None, "it goes on");
+    signal("-TERM", child.id());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stdout));
+    assert_eq!(report(&out)["scenarios"][0]["verdict"], "pass");
 }
