@@ -16,6 +16,7 @@ use bevy::log::{Level, LogPlugin};
 use bevy::prelude::*;
 use bevy::render::RenderPlugin;
 use bevy::render::render_resource::TextureFormat;
+use bevy::render::renderer::RenderAdapterInfo;
 use bevy::window::{ExitCondition, PresentMode, WindowPlugin};
 use bevy::winit::WinitPlugin;
 use bevy_egui::{
@@ -71,8 +72,8 @@ pub struct Args {
     /// Joystick device of the gamepad that drives (Linux)
     #[arg(long, value_name = "DEVICE", default_value = gamepad::FIRST)]
     gamepad: PathBuf,
-    /// How much is drawn: low has no shadows and no smoothing, for software rendering [default: as last time, at first
-    /// high]
+    /// How much is drawn: low has no shadows, mirrors and smoothing, for software rendering [default: as last time, at
+    /// first high; low where no graphics card draws]
     #[arg(long, value_name = "QUALITY", value_enum)]
     quality: Option<Quality>,
     /// Begin as if for the first time, and remember nothing of this sitting
@@ -174,6 +175,7 @@ fn run(args: Args) -> Result<(), String> {
         camera: CameraMode::Chase,
         layers: Layers::default(),
         quality,
+        chosen: quality,
         off_screen: args.off_screen,
         scene_px: Rect::default(),
         window_px: Vec2::ZERO,
@@ -263,12 +265,24 @@ fn app(live: Live, args: &Args) -> App {
     }
     app.insert_resource(live)
         .insert_resource(PictureSize(width, height))
-        .add_systems(PreStartup, camera)
+        .insert_resource(AnyQuality(args.quality.is_none()))
+        .add_systems(PreStartup, (suit_the_driver, camera).chain())
         .add_systems(PreUpdate, poll)
-        .add_systems(Update, (keys, mouse, follow_quality))
+        .add_systems(Update, (keys, mouse))
         .add_systems(Last, remember)
         .add_systems(EguiPrimaryContextPass, panels::draw);
     app
+}
+
+/// Nobody has said on the command line how much is to be drawn.
+#[derive(Resource, Clone, Copy)]
+struct AnyQuality(bool);
+
+/// A processor that draws takes seconds for a picture of high quality.
+fn suit_the_driver(mut live: ResMut<Live>, any: Res<AnyQuality>, adapter: Res<RenderAdapterInfo>) {
+    if any.0 && adapter.device_type == wgpu_types::DeviceType::Cpu {
+        live.quality = Quality::Low;
+    }
 }
 
 #[derive(Resource, Clone, Copy)]
@@ -283,7 +297,6 @@ fn camera(
     mut egui: ResMut<EguiGlobalSettings>,
 ) {
     egui.auto_create_primary_context = false;
-    let high = live.quality == Quality::High;
     let (picture, target) = scene::picture(&mut images, &mut textures, [size.0, size.1]);
     commands.insert_resource(picture);
     commands.spawn((
@@ -292,7 +305,7 @@ fn camera(
         Camera { order: -1, ..default() },
         target,
         Tonemapping::AcesFitted,
-        if high { Msaa::Sample4 } else { Msaa::Off },
+        Msaa::Off,
         DistanceFog {
             color: Color::srgb(0.78, 0.85, 0.92),
             falloff: FogFalloff::Linear { start: 250.0, end: 2500.0 },
@@ -339,26 +352,6 @@ fn remember(mut live: ResMut<Live>, mut exits: MessageReader<AppExit>) {
         // Told once: it will not be better in a second.
         *store = Store::nowhere();
         panels.complain(format!("settings are not remembered: {error}"));
-    }
-}
-
-/// The quality, as it changes.
-fn follow_quality(
-    live: Res<Live>,
-    mut last: Local<Option<Quality>>,
-    mut cameras: Query<&mut Msaa, With<scene::SceneCamera>>,
-    mut lights: Query<&mut DirectionalLight>,
-) {
-    let high = live.quality == Quality::High;
-    let is_first = last.is_none();
-    if last.replace(live.quality) == Some(live.quality) || is_first {
-        return;
-    }
-    for mut msaa in &mut cameras {
-        *msaa = if high { Msaa::Sample4 } else { Msaa::Off };
-    }
-    for mut light in &mut lights {
-        light.shadow_maps_enabled = high;
     }
 }
 

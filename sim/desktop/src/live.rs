@@ -37,6 +37,8 @@ pub struct Live {
     pub layers: Layers,
     /// How much is drawn.
     pub quality: Quality,
+    /// How much the user wants to be drawn where a graphics card does it.
+    pub(crate) chosen: Quality,
     /// Drawn into memory.
     pub off_screen: bool,
     /// What the panels leave free of the window, pixels, and how large that is.
@@ -147,7 +149,7 @@ impl Live {
         let inside = view.outside.is_none().then_some(view.scenario.as_ref()).flatten();
         let scenario = inside.map(|scenario| scenario.file.clone()).filter(|file| file.exists());
         Settings {
-            low_quality: self.quality == Quality::Low,
+            low_quality: self.chosen == Quality::Low,
             camera: self.camera.name().into(),
             scenario,
             hidden: hidden.map(|(_, name, _)| (*name).to_owned()).collect(),
@@ -210,6 +212,7 @@ impl Live {
             Deed::Lower => self.panels.lower = !self.panels.lower,
             Deed::Quality => {
                 self.quality = if self.quality == Quality::High { Quality::Low } else { Quality::High };
+                self.chosen = self.quality;
             }
             Deed::Layer(layer) => {
                 let shown = layer.of(&mut self.layers);

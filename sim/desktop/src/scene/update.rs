@@ -63,7 +63,8 @@ impl Plugin for ScenePlugin {
             .add_systems(Startup, light)
             .add_systems(
                 Update,
-                (build_world, move_car, travelled, draw_lines, target::fit, move_camera).chain(),
+                (follow_quality, build_world, move_car, travelled, draw_lines, target::fit, move_camera)
+                    .chain(),
             );
     }
 }
@@ -115,30 +116,15 @@ struct Lying;
 
 fn light(
     mut commands: Commands,
-    live: Res<Live>,
     mut meshes: ResMut<Assets<Mesh>>,
     mut materials: ResMut<Assets<StandardMaterial>>,
     mut images: ResMut<Assets<Image>>,
     mut gizmos: ResMut<GizmoConfigStore>,
 ) {
-    let high = live.quality == Quality::High;
-    // There is memory for shadows whether they are drawn or not, and for those of lamps that there are not.
-    commands.insert_resource(DirectionalLightShadowMap { size: if high { 2048 } else { 16 } });
+    // There would be memory for the shadows of lamps that there are not.
     commands.insert_resource(PointLightShadowMap { size: 16 });
     commands.spawn((
-        DirectionalLight {
-            illuminance: 11_500.0,
-            color: Color::srgb(1.0, 0.965, 0.90),
-            shadow_maps_enabled: high,
-            ..default()
-        },
-        CascadeShadowConfigBuilder {
-            num_cascades: if high { 3 } else { 1 },
-            maximum_distance: 120.0,
-            first_cascade_far_bound: 14.0,
-            ..default()
-        }
-        .build(),
+        DirectionalLight { illuminance: 11_500.0, color: Color::srgb(1.0, 0.965, 0.90), ..default() },
         Transform::from_translation(sky::sun()).looking_at(Vec3::ZERO, Vec3::Y),
     ));
     let sky = StandardMaterial {
@@ -163,6 +149,33 @@ fn light(
     let (config, _) = gizmos.config_mut::<Lying>();
     config.line.width = 3.0;
     config.depth_bias = -0.0005;
+}
+
+/// Shadows and smooth edges, as the quality changes.
+fn follow_quality(
+    live: Res<Live>,
+    mut last: Local<Option<Quality>>,
+    mut commands: Commands,
+    mut cameras: Query<&mut Msaa, With<SceneCamera>>,
+    mut lights: Query<(Entity, &mut DirectionalLight)>,
+) {
+    if last.replace(live.quality) == Some(live.quality) {
+        return;
+    }
+    let high = live.quality == Quality::High;
+    cameras.iter_mut().for_each(|mut msaa| *msaa = if high { Msaa::Sample4 } else { Msaa::Off });
+    // There is memory for shadows whether they are drawn or not.
+    commands.insert_resource(DirectionalLightShadowMap { size: if high { 2048 } else { 16 } });
+    for (entity, mut light) in &mut lights {
+        light.shadow_maps_enabled = high;
+        let cascades = CascadeShadowConfigBuilder {
+            num_cascades: if high { 3 } else { 1 },
+            maximum_distance: 120.0,
+            first_cascade_far_bound: 14.0,
+            ..default()
+        };
+        commands.entity(entity).insert(cascades.build());
+    }
 }
 
 /// Builds the world of a scenario that has just been loaded.
