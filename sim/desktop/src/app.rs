@@ -18,7 +18,7 @@ use bevy::render::RenderPlugin;
 use bevy::render::render_resource::TextureFormat;
 use bevy::render::renderer::RenderAdapterInfo;
 use bevy::window::{ExitCondition, PresentMode, WindowPlugin};
-use bevy::winit::WinitPlugin;
+use bevy::winit::{UpdateMode, WinitPlugin, WinitSettings};
 use bevy_egui::{
     EguiGlobalSettings, EguiPlugin, EguiPrimaryContextPass, EguiUserTextures, PrimaryEguiContext,
 };
@@ -30,6 +30,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+/// How often a picture is drawn in which nothing moves, if nobody touches anything either.
+const REST: Duration = Duration::from_millis(250);
 /// How often it is looked at whether there is something to remember.
 const REMEMBER_EVERY: Duration = Duration::from_secs(1);
 
@@ -257,6 +259,7 @@ fn app(live: Live, args: &Args) -> App {
         app.add_plugins(ScheduleRunnerPlugin::run_loop(Duration::from_millis(1)));
     } else {
         app.add_plugins(plugins.set(WindowPlugin { primary_window: Some(window), ..default() }));
+        app.add_systems(Update, rest);
     }
     app.add_plugins((EguiPlugin::default(), ScenePlugin));
     if args.demo {
@@ -337,6 +340,15 @@ fn poll(mut live: ResMut<Live>, time: Res<Time<Real>>) {
     let looks_back = live.is_on_the_clock();
     if live.session.view().state == State::Running && live.session.recording().end_s() > 0.0 && !looks_back {
         live.scrub = None;
+    }
+}
+
+/// A run that stands still leaves the processor to others.
+fn rest(live: Res<Live>, mut winit: ResMut<WinitSettings>) {
+    let moves = matches!(live.session.view().state, State::Running | State::Waiting) || live.driving;
+    let mode = if moves { UpdateMode::Continuous } else { UpdateMode::reactive(REST) };
+    if winit.focused_mode != mode {
+        (winit.focused_mode, winit.unfocused_mode) = (mode, mode);
     }
 }
 
