@@ -11,7 +11,7 @@ use skidpad_vehicle::{
     ActuatorDemand, Environment, Gear, HullParams, PlantReport, PointMotion, PowertrainParams,
     SteeringDemand, VehicleModel, VehicleState,
 };
-use skidpad_world::{ContactWorld, Gust, Hull, HullMotion, MapGround, Wind};
+use skidpad_world::{Cones, ContactWorld, Gust, Hull, HullMotion, MapGround, OtherPose, Wind};
 use std::time::Duration;
 
 /// Step of the vehicle, s.
@@ -36,6 +36,7 @@ pub(crate) struct Car {
     pub(crate) bywire: ByWire,
     gps: CarGps,
     contacts: ContactWorld,
+    pub(crate) cones: Cones,
     last_contact: Option<SimTime>,
     /// Speed of the engine at idle, 1/min.
     idle_rpm: f64,
@@ -93,7 +94,9 @@ impl Car {
         let start = &scenario.start;
         let pose = [start.x_m, start.y_m, start.heading_rad];
         let state = model.place(&mut ground, &environment, pose, start.speed_mps, &demand);
-        let contacts = ContactWorld::new(&scenario.map, hull(&model, &vehicle.params.hull));
+        let hull = hull(&model, &vehicle.params.hull);
+        let contacts = ContactWorld::new(&scenario.map, hull).with_vehicles(&scenario.vehicles);
+        let cones = Cones::new(&scenario.cones, scenario.map.ground(), hull);
         let plant = model.report(&state);
         let course_deg = (90.0 - start.heading_rad.to_degrees()).rem_euclid(360.0);
         Ok(Car {
@@ -107,6 +110,7 @@ impl Car {
             bywire,
             gps: CarGps::new(seed),
             contacts,
+            cones,
             last_contact: None,
             idle_rpm: match &vehicle.params.powertrain {
                 PowertrainParams::PowerSplit(drive) => drive.idle_rpm.max(1.0),
@@ -183,13 +187,13 @@ impl Car {
         self.demand = self.demand(now, driver);
     }
 
-    /// To the instant `now`, one step after the last.
-    pub(crate) fn step(&mut self, now: SimTime, driver: &DriverInput) -> Option<Collision> {
+    /// To the instant `now`, one step after the last; `scenario_s` is the time at which the other vehicles are then.
+    pub(crate) fn step(&mut self, now: SimTime, scenario_s: f64, driver: &DriverInput) -> Option<Collision> {
         if !self.passing.is_empty() {
             self.mend(now);
         }
         self.demand = self.demand(now, driver);
-        let collision = self.collide(now);
+        let collision = self.collide(now, scenario_s - STEP_S);
         self.environment.wind_mps = self.wind.advance(now, STEP_S, self.state.velocity_mps.into());
         self.model.step(&mut self.state, &self.demand, &mut self.ground, &self.environment);
         self.plant = self.model.report(&self.state);
@@ -199,7 +203,8 @@ impl Car {
         collision
     }
 
-    fn collide(&mut self, now: SimTime) -> Option<Collision> {
+    /// What the hull meets as it sets out from where it is, at `from_s` of the scenario.
+    fn collide(&mut self, now: SimTime, from_s: f64) -> Option<Collision> {
         let rotation = self.state.attitude.matrix();
         let motion = HullMotion {
             position_m: self.state.position_m.into(),
@@ -207,6 +212,8 @@ impl Car {
             velocity_mps: self.state.velocity_mps.into(),
             angular_velocity_rps: (rotation * self.state.rate_rps).into(),
         };
+        self.cones.step(&motion, from_s, STEP_S);
+        self.contacts.advance(from_s);
         if !self.contacts.nearby(&motion) {
             return None;
         }
@@ -218,8 +225,18 @@ impl Car {
         self.last_contact = Some(now);
         is_new.then(|| {
             let speed = Vector3::from(motion.velocity_mps).norm();
-            Collision { detail: format!("hit {} at {speed:.1} m/s", impact.other) }
+            let theirs = Vector3::from(impact.other_velocity_mps).norm();
+            let mut detail = format!("hit {} at {speed:.1} m/s", impact.other);
+            if theirs > 0.05 {
+                detail.push_str(&format!(", which drove at {theirs:.1} m/s"));
+            }
+            Collision { detail }
         })
+    }
+
+    /// Where the other vehicles are at `scenario_s`.
+    pub(crate) fn others(&self, scenario_s: f64) -> impl ExactSizeIterator<Item = OtherPose> {
+        self.contacts.others(scenario_s)
     }
 
     pub(crate) fn transmit(&mut self, now: SimTime, mut send: impl FnMut(Unit, Frame)) {

@@ -653,8 +653,18 @@ impl Simulation {
         let driver = self.driver.input(now, foot_pct);
         if self.observer.zero().is_none() {
             self.car.stand(now, &driver);
-        } else if let Some(collision) = self.car.step(now, &driver) {
+        } else if let Some(collision) = self.car.step(now, self.observer.scenario_s(now), &driver) {
             self.observer.event(now, "collision", collision.detail);
+        }
+        if !self.car.cones.is_empty() {
+            let speed_mps = self.car.state.velocity_mps.norm();
+            for (name, [x, y, _]) in self.car.cones.drain_hits() {
+                self.observer.event(
+                    now,
+                    "cone_hit",
+                    format!("{name} at x {x:.1}, y {y:.1} m, at {speed_mps:.1} m/s"),
+                );
+            }
         }
         for event in self.car.bywire_events() {
             let name = match event.kind {
@@ -788,6 +798,9 @@ fn bus() -> Bus {
 
 /// What was counted on the bus and at its ends joins what was measured on the road.
 fn add_counts(metrics: &mut Metrics, bus: &Bus, car: &Car, stack: &Stack) {
+    if !car.cones.is_empty() {
+        metrics.cones_hit = car.cones.hit_count() as f64;
+    }
     metrics.bus_load_max_pct = 100.0 * bus.peak_load();
     metrics.bus_frames_lost = bus.counters().lost as f64;
     metrics.bus_error_frames = bus.counters().error_frames as f64;

@@ -583,3 +583,74 @@ fn control_takes_other_parameters_in_the_run_and_keeps_what_it_remembers() {
     let (same, _) = run(&straight(same));
     assert_eq!(bits(at(&before, 13.9)), bits(at(&same, 13.9)));
 }
+
+#[test]
+fn a_cone_that_is_touched_is_counted_once_and_leaves_no_trace_in_the_truth() {
+    let row =
+        "[[cone]]\nname = \"gate\"\non = \"straight\"\nstation_m = 15.0\nto_station_m = 25.0\ncount = 3\n";
+    let (_, bare) = run(&coasting(3.0, ""));
+    let (_, beside) = run(&coasting(3.0, &format!("{row}lateral_m = [-1.4, 1.4]\n")));
+    let through = format!("{row}lateral_m = [-1.4, 0.5]\n[pass]\ncones_hit_max = 2\n");
+    let (_, through) = run(&coasting(3.0, &through));
+    assert!(bare.metrics.cones_hit.is_nan());
+    assert_eq!(beside.metrics.cones_hit, 0.0);
+    assert_eq!(through.metrics.cones_hit, 3.0);
+    assert!(bare.verdict.passed && beside.verdict.passed && !through.verdict.passed);
+    for outcome in [&beside, &through] {
+        assert_eq!(outcome.truth_hash, bare.truth_hash);
+    }
+    let hits: Vec<_> = through.events.iter().filter(|event| event.name == "cone_hit").collect();
+    assert_eq!(hits.len(), 3);
+    for (hit, (name, station_m)) in hits.iter().zip([("gate 2 ", 15.0), ("gate 4 ", 20.0), ("gate 6 ", 25.0)])
+    {
+        assert!(hit.detail.starts_with(name), "{}", hit.detail);
+        // The nose, 3.89 m before the rear axle, meets the foot of the cone at some 10 m/s.
+        let at_s = (station_m - 0.15 - 3.89 - 5.0) / 10.0;
+        assert!((hit.time_s - at_s).abs() < 0.1, "{} at {} s, expected {at_s}", hit.detail, hit.time_s);
+    }
+}
+
+#[test]
+fn a_vehicle_that_is_struck_from_behind_takes_its_share_of_the_momentum() {
+    let ahead = "[[traffic]]\nname = \"slow car\"\non = \"straight\"\nstation_m = 25.0\nspeed_mps = 4.0\n";
+    let scenario = coasting(5.0, ahead);
+    let mut simulation = Simulation::new(&scenario, &RunOptions::default()).unwrap();
+    let theirs = |simulation: &Simulation| simulation.others().next().unwrap();
+    let mut before = (10.0, 4.0);
+    while !theirs(&simulation).struck {
+        before = (simulation.vehicle().velocity_mps.x, theirs(&simulation).velocity_mps[0]);
+        assert!(simulation.now().as_s() < 4.0, "they never meet");
+        simulation.step();
+    }
+    // The blow itself is over within some ticks: friction has no time to matter.
+    (0..3).for_each(|_| _ = simulation.step());
+    let after = (simulation.vehicle().velocity_mps.x, theirs(&simulation).velocity_mps[0]);
+    let mass_kg = skidpad_vehicle::VehicleModel::new(&scenario.vehicle.params, 1e-3).mass_kg();
+    let momentum = |(ours, other): (f64, f64)| mass_kg * ours + 1500.0 * other;
+    assert!((momentum(after) - momentum(before)).abs() < 0.01 * momentum(before), "{before:?} {after:?}");
+    // A tenth of the blow acts again and parts them; some of it is in the car's pitch.
+    let parting = after.1 - after.0;
+    assert!((0.0..0.1 * (before.0 - before.1)).contains(&parting), "{before:?} {after:?}");
+    while !simulation.is_finished() {
+        simulation.step();
+    }
+    let outcome = simulation.finish();
+    let hit = outcome.events.iter().find(|event| event.name == "collision").unwrap();
+    assert!(
+        hit.detail.starts_with("hit slow car at") && hit.detail.ends_with("which drove at 4.0 m/s"),
+        "{}",
+        hit.detail
+    );
+    assert!(!outcome.verdict.passed);
+}
+
+#[test]
+fn vehicles_that_are_passed_leave_no_trace_in_the_truth() {
+    let beside = "[[traffic]]\nname = \"parked\"\non = \"straight\"\nstation_m = 25.0\nlateral_m = -2.5\n\n\
+                  [[traffic]]\nname = \"oncoming\"\non = \"straight\"\nstation_m = 60.0\nlateral_m = 3.0\n\
+                  heading_offset_deg = 180.0\nspeed_mps = -15.0\n";
+    let (_, bare) = run(&coasting(3.0, ""));
+    let (_, passed) = run(&coasting(3.0, beside));
+    assert_eq!(passed.truth_hash, bare.truth_hash);
+    assert!(passed.verdict.passed, "{:?}", passed.events);
+}

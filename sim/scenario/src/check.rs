@@ -4,6 +4,7 @@ use crate::document::{Document, steps};
 use crate::error::Problems;
 use crate::events::{EVENTS, Event, Flaw, Trigger, exactly_one};
 use crate::names::hint;
+use crate::obstacles;
 use crate::spec::{ReferenceSpec, Scenario, StartSpec};
 use crate::structure::shorten;
 use skidpad_score::{PassLimits, SpeedProfile};
@@ -43,6 +44,9 @@ pub fn check(scenario: &Scenario, document: &Document, problems: &mut Problems) 
         check.reference(reference);
     }
     check.sensors();
+    for (at, message) in obstacles::check(scenario) {
+        check.wrong(&at, message);
+    }
     let events = check.events();
     check.pass();
     events

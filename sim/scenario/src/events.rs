@@ -27,6 +27,7 @@ pub struct EventInfo {
 /// reported under that name when it happens.
 pub const EVENTS: &[EventInfo] = &[
     EventInfo { name: "collision", meaning: "the hull touched a barrier or another body" },
+    EventInfo { name: "cone_hit", meaning: "the hull touched a cone, for the first time" },
     EventInfo { name: "estop", meaning: "the stack's control began an emergency stop" },
     EventInfo { name: "engaged", meaning: "the stack took control (COMPLETE_AUTO_DRIVE)" },
     EventInfo { name: "disengaged", meaning: "the stack lost control" },

@@ -16,6 +16,7 @@ mod files;
 mod kit;
 mod library;
 mod names;
+mod obstacles;
 mod overrides;
 mod parse;
 mod ranges;
@@ -31,6 +32,7 @@ pub use events::{Action, ControlChange, EVENTS, Event, EventInfo, HoldWheel, Sch
 pub use fault::{FAULTS, Fault, FaultEffect, FaultInfo, FaultPlace};
 pub use files::{MAX_FILE_BYTES, discover};
 pub use library::{DATA_ENV, Library, LoadedScenario, StartState, VehicleFiles, read_map};
+pub use obstacles::{ConeSpec, OneOrMore, SpeedSpec, TrafficSpec};
 pub use parse::parse;
 pub use ranges::read_ranges;
 pub use reference::{recording_anchor, recording_reference};

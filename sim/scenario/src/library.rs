@@ -7,6 +7,7 @@ use crate::events::{Action, Event};
 use crate::files::{MAX_FILE_BYTES, read_bytes, read_text, reason, without_mark};
 use crate::kit;
 use crate::names::hint;
+use crate::obstacles;
 use crate::overrides;
 use crate::parse::read;
 use crate::reference::{recording_anchor, recording_reference};
@@ -20,7 +21,7 @@ use skidpad_score::{PassLimits, Reference, SpeedProfile};
 use skidpad_stack::control::{CalibrationTable, ControlConf};
 use skidpad_stack::planning::Recording;
 use skidpad_vehicle::{Gear, VehicleParams};
-use skidpad_world::{Map, MapFile};
+use skidpad_world::{Cone, Map, MapFile, OtherVehicle};
 use std::collections::BTreeMap;
 use std::env;
 use std::fs;
@@ -97,6 +98,10 @@ pub struct LoadedScenario {
     pub recording: Option<Arc<Recording>>,
     /// What happens, in file order: see [`Schedule`](crate::Schedule).
     pub events: Vec<Event>,
+    /// The cones on the road, those of rows one by one.
+    pub cones: Arc<[Cone]>,
+    /// The other vehicles.
+    pub vehicles: Arc<[OtherVehicle]>,
 }
 
 /// The car at the start of the run, in the world frame. Height, roll and pitch are the ground's.
@@ -322,6 +327,8 @@ impl Library {
             operator: Default::default(),
             road: None,
             wind: None,
+            cone: Vec::new(),
+            traffic: Vec::new(),
             event: Vec::new(),
             pass: PassLimits {
                 lateral_error_rms_m: Some(0.10),
@@ -453,6 +460,9 @@ impl Library {
             (None, None) => None,
         };
         let start = start(&scenario, &map, reference.as_ref(), &places)?;
+        let mut on_map = OnMap { map: &map, places: &places, paths: BTreeMap::new() };
+        let cones = obstacles::cones(&scenario, &mut on_map)?;
+        let vehicles = obstacles::vehicles(&scenario, &mut on_map)?;
         let folder = folder_name(&scenario.name).unwrap_or_else(|| "scenario".to_string());
         Ok(LoadedScenario {
             scenario,
@@ -467,6 +477,8 @@ impl Library {
             reference: reference.map(Arc::new),
             recording: recording.map(|(recording, _)| recording),
             events,
+            cones: cones.into(),
+            vehicles: vehicles.into(),
         })
     }
 
@@ -688,6 +700,28 @@ impl Places<'_, '_> {
             }
         }
         LoadError::at(self.file, 0, 0, message)
+    }
+}
+
+/// The paths of a map, each made once.
+struct OnMap<'a, 'd, 't> {
+    map: &'a Map,
+    places: &'a Places<'d, 't>,
+    paths: BTreeMap<String, Arc<RoadPath>>,
+}
+
+impl obstacles::Places for OnMap<'_, '_, '_> {
+    fn path(&mut self, name: &str, at: &[Step]) -> Result<Arc<RoadPath>, LoadError> {
+        if let Some(path) = self.paths.get(name) {
+            return Ok(path.clone());
+        }
+        let path = Arc::new(map_path(self.map, name, at, self.places)?);
+        self.paths.insert(name.to_string(), path.clone());
+        Ok(path)
+    }
+
+    fn error(&self, at: &[Step], message: String) -> LoadError {
+        self.places.error(at, message)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The scenario file, as it is written.
 
 use crate::fault;
+use crate::obstacles::{ConeSpec, TrafficSpec};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use skidpad_score::PassLimits;
@@ -83,6 +84,14 @@ pub struct Scenario {
     /// The wind. Left out: none, but gusts may come as events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wind: Option<WindSpec>,
+    /// Cones on the road, at most 1000.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1000))]
+    pub cone: Vec<ConeSpec>,
+    /// Other vehicles, at most 100.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100))]
+    pub traffic: Vec<TrafficSpec>,
     /// What happens during the run; at most 1000 events.
     #[serde(default)]
     #[schemars(length(max = 1000))]

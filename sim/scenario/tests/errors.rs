@@ -358,6 +358,45 @@ fn a_pace_is_a_name_or_a_multiple_of_the_clock() {
 }
 
 #[test]
+fn cones_and_vehicles_that_cannot_be_are_told() {
+    let after = |text: &str| {
+        let (text, line) = (format!("{GOOD}\n{text}\n"), GOOD.lines().count() + 2);
+        let error = wrong(&text);
+        assert!(error.problems[0].place.expect("a place").0 >= line, "{error}");
+        error.to_string()
+    };
+    for (text, words) in [
+        ("[[cone]]\nname = \"a\"", "[[cone]] needs one of `on`, `at_m`"),
+        ("[[cone]]\non = \"slalom\"", "missing key `station_m`"),
+        ("[[cone]]\nat_m = [0.0, 1.0]\nstation_m = 3.0", "`station_m` goes with `on`"),
+        ("[[cone]]\nat_m = [0.0, 1.0]\ncount = 3", "`count` goes with `to_m`"),
+        ("[[cone]]\nat_m = [0.0, 1.0]\nto_m = [0.0, 9.0]", "`to_m` goes with `count`"),
+        ("[[cone]]\non = \"slalom\"\nstation_m = 3.0\nlateral_m = [1.0, 200.0]", "`cone.lateral_m`"),
+        ("[[cone]]\non = \"slalom\"\nstation_m = 3.0\nlaterl_m = 1.0", "did you mean `lateral_m`?"),
+        ("[[traffic]]\nname = \"a\"", "[[traffic]] needs one of `on`, `pose`"),
+        ("[[traffic]]\non = \"slalom\"", "missing key `name`"),
+        (
+            "[[traffic]]\nname = \"a\"\npose = { x_m = 0.0, y_m = 0.0, heading_deg = 0.0 }\nspeed_mps = 1.0",
+            "`speed_mps` goes with `on`",
+        ),
+        (
+            "[[traffic]]\nname = \"a\"\non = \"slalom\"\nspeed_mps = [[0.0, 1.0], [0.0, 2.0]]",
+            "`traffic.speed_mps`: times must increase",
+        ),
+        (
+            "[[traffic]]\nname = \"a\"\non = \"slalom\"\n[[traffic]]\nname = \"a\"\non = \"slalom\"",
+            "another vehicle is named \"a\" already",
+        ),
+        ("[[traffic]]\nname = \"a\"\non = \"slalom\"\nsize_m = [0.1, 1.0, 1.0]", "`traffic.size_m`"),
+    ] {
+        let shown = after(text);
+        assert!(shown.contains(words), "expected `{words}` in:\n{shown}");
+    }
+    let many = "[[cone]]\nat_m = [0.0, 1.0]\nto_m = [0.0, 9.0]\ncount = 600\n".repeat(2);
+    assert!(after(&many).contains("more than 1000 cones"));
+}
+
+#[test]
 fn a_scenario_without_a_place_is_told_what_is_missing() {
     let shown = wrong("schema = 1\nname = \"a\"\nvehicle = \"v\"\nduration_s = 1\n").to_string();
     assert!(shown.contains("missing key `map`") && shown.contains("missing table [start]"), "{shown}");

@@ -177,6 +177,10 @@ limits! {
     localization_error_min_m: AtLeast localization_error_max_m "m";
     /// Age of the believed pose, largest, s.
     localization_age_max_s: AtMost localization_age_max_s "s";
+    /// How many cones the car may touch.
+    cones_hit_max: AtMost cones_hit "";
+    /// Least number of cones that the car must touch: proves that they stand in its way.
+    cones_hit_min: AtLeast cones_hit "";
     /// Load of the CAN bus in any tenth of a second, largest, %.
     bus_load_max_pct: AtMost bus_load_max_pct "%";
     /// Least load of the CAN bus that some tenth of a second must reach, %: proves that a fault bites.

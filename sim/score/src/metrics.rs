@@ -179,6 +179,9 @@ metrics! {
     /// Age of the believed pose (now − measurement time).
     localization_age_max_s: "s";
 
+    /// Cones that the car touched. Only if there are any.
+    cones_hit: "";
+
     /// Largest share of a tenth of a second that the CAN bus was occupied.
     bus_load_max_pct: "%";
     /// Frames that never reached the CAN bus: lost to a fault, to full mailboxes, or with their sender off the bus.

@@ -1,18 +1,26 @@
-//! Collisions of the car's hull with the map's barriers, resolved by rapier.
+//! Collisions of the car's hull with the map's barriers and with other vehicles, resolved by rapier.
 //!
 //! The vehicle model moves the car; rapier only says how a contact changes its velocity. Each step places the
 //! hull where the model has it, with its velocity, without gravity or any other force, lets rapier solve the
 //! contacts over the step, and reads the change. A contact is foreseen [`LOOK_AHEAD_M`] ahead, so the returned
 //! velocity carries the hull up to the surface within the step and not into it.
+//!
+//! Another vehicle is a body like the hull: placed where its [`Course`](crate::Course) has it, with its velocity and
+//! mass, so that a collision exchanges momentum between the two. It stays upright. Once struck it leaves its course and
+//! slides to rest. Other vehicles meet the hull alone, not barriers or each other.
 
-mod convert;
+pub(crate) mod convert;
 
 use rapier3d_f64::dynamics::{FrictionModel, MassProperties, RigidBodyBuilder, RigidBodyHandle};
-use rapier3d_f64::geometry::{ColliderBuilder, ColliderHandle, ContactPair};
+use rapier3d_f64::geometry::{
+    ColliderBuilder, ColliderHandle, ContactPair, Group, InteractionGroups, InteractionTestMode,
+};
 use rapier3d_f64::math::Vector;
 use rapier3d_f64::pipeline::PhysicsWorld;
 
+use crate::ground::MapGround;
 use crate::map::Map;
+use crate::traffic::{OtherPose, OtherVehicle, Planar};
 
 /// How far ahead of the hull contacts are foreseen, m: 0.5 m is 1 ms at 500 m/s, or 10 ms at 50 m/s.
 const LOOK_AHEAD_M: f64 = 0.5;
@@ -25,6 +33,10 @@ const LEAST_BLOW_MPS: f64 = 0.5;
 const ITERATIONS: usize = 30;
 /// [`ContactWorld::nearby`] looks this far around the hull, m.
 const NEARBY_M: f64 = 1.0;
+/// Hull and another vehicle approach each other at most by so much more than now until they are looked at again, m/s,
+/// and that is never later than this, s: neither accelerates by 10 g.
+const GAIN_MPS: f64 = 40.0;
+const LOOK_EVERY_S: f64 = 0.2;
 
 /// The car's body as collisions know it: a box with mass.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -41,6 +53,16 @@ pub struct Hull {
     pub friction: f64,
     /// Restitution, 0 (plastic) to 1 (elastic); crashes of cars are near 0.1.
     pub restitution: f64,
+}
+
+impl Hull {
+    /// How far a point of the world is from the hull, m; 0 inside.
+    pub(crate) fn distance_m(&self, motion: &HullMotion, point_m: [f64; 3]) -> f64 {
+        let from_cg = convert::vector(point_m) - convert::vector(motion.position_m);
+        let local = convert::array(convert::rotation(motion.orientation).inverse() * from_cg);
+        let beyond = [0, 1, 2].map(|i| ((local[i] - self.centre_m[i]).abs() - 0.5 * self.size_m[i]).max(0.0));
+        (beyond[0] * beyond[0] + beyond[1] * beyond[1] + beyond[2] * beyond[2]).sqrt()
+    }
 }
 
 /// Where the hull is and how it moves. World frame ENU.
@@ -70,11 +92,13 @@ pub struct Impact<'a> {
     pub impulse_ns: [f64; 3],
     /// Deepest point of the hardest contact, m.
     pub point_m: [f64; 3],
-    /// Name of the barrier there.
+    /// Name of the barrier or the vehicle there.
     pub other: &'a str,
+    /// Velocity of that vehicle before the step, m/s; zero of a barrier.
+    pub other_velocity_mps: [f64; 3],
 }
 
-/// The barriers of a map and the hull of one car.
+/// The barriers of a map, other vehicles, and the hull of one car.
 ///
 /// The same sequence of calls gives the same results, bit for bit, on every platform.
 pub struct ContactWorld {
@@ -84,7 +108,47 @@ pub struct ContactWorld {
     hull_collider: ColliderHandle,
     /// Barrier colliders, names and world-axis bounding boxes (low, high).
     barriers: Vec<(ColliderHandle, String, [[f64; 3]; 2])>,
+    others: Vec<Other>,
+    ground: MapGround,
+    /// Where the others are: at this instant, s.
+    now_s: f64,
+    /// Before this none of them can be near the hull.
+    look_at_s: f64,
     compression: Compression,
+}
+
+/// Another vehicle in the world of contacts.
+struct Other {
+    vehicle: OtherVehicle,
+    body: RigidBodyHandle,
+    collider: ColliderHandle,
+    /// How it moves since it was struck.
+    struck: Option<Planar>,
+    /// Its share of the blow so far: change of velocity, of angular velocity.
+    blow: (Vector, Vector),
+}
+
+impl Other {
+    fn planar(&self, time_s: f64) -> Planar {
+        self.struck.unwrap_or_else(|| self.vehicle.course.at(time_s))
+    }
+
+    fn pose(&self, time_s: f64, ground: &MapGround) -> OtherPose {
+        let planar = self.planar(time_s);
+        let at = ground.at(planar.x_m, planar.y_m);
+        OtherPose {
+            foot_m: [planar.x_m, planar.y_m, at.height_m],
+            orientation: convert::quaternion(convert::standing(planar.heading_rad, at.normal)),
+            velocity_mps: planar.velocity_mps,
+            struck: self.struck.is_some(),
+        }
+    }
+
+    /// How far its box may reach from its foot, m.
+    fn reach_m(&self) -> f64 {
+        let [length, width, height] = self.vehicle.size_m;
+        (0.25 * (length * length + width * width) + height * height).sqrt()
+    }
 }
 
 /// The blow so far, until restitution gives a share of it back.
@@ -93,9 +157,10 @@ struct Compression {
     /// Summed changes of velocity and angular velocity.
     velocity: Vector,
     spin: Vector,
-    /// Barrier and point of the latest contact.
-    barrier: usize,
+    /// Who was met last (barriers first, then other vehicles), where, and how fast it was.
+    met: usize,
     point: [f64; 3],
+    met_velocity: Vector,
 }
 
 impl ContactWorld {
@@ -146,12 +211,103 @@ impl ContactWorld {
                 .density(0.0)
                 .friction(hull.friction),
         );
-        ContactWorld { world, body, hull, hull_collider, barriers, compression: Compression::default() }
+        ContactWorld {
+            world,
+            body,
+            hull,
+            hull_collider,
+            barriers,
+            others: Vec::new(),
+            ground: map.ground(),
+            now_s: 0.0,
+            look_at_s: 0.0,
+            compression: Compression::default(),
+        }
     }
 
-    /// Whether a barrier's bounding box is within a metre of the hull's: if not, nothing can touch, and
-    /// [`ContactWorld::step`] need not be called.
-    pub fn nearby(&self, motion: &HullMotion) -> bool {
+    /// The same with other vehicles.
+    pub fn with_vehicles(mut self, vehicles: &[OtherVehicle]) -> ContactWorld {
+        // The hull meets all; they meet nobody else.
+        let others = InteractionGroups::new(Group::GROUP_2, Group::GROUP_1, InteractionTestMode::And);
+        let all = InteractionGroups::new(Group::GROUP_1, Group::ALL, InteractionTestMode::And);
+        if !vehicles.is_empty() {
+            self.world.colliders[self.hull_collider].set_collision_groups(all);
+        }
+        for vehicle in vehicles {
+            let half = vehicle.size_m.map(|size| 0.5 * size);
+            let inertia = vehicle.mass_kg / 3.0
+                * Vector::new(
+                    half[1] * half[1] + half[2] * half[2],
+                    half[0] * half[0] + half[2] * half[2],
+                    half[0] * half[0] + half[1] * half[1],
+                );
+            let centre = Vector::new(0.0, 0.0, half[2]);
+            let (body, collider) = self.world.insert(
+                RigidBodyBuilder::dynamic()
+                    .additional_mass_properties(MassProperties::new(centre, vehicle.mass_kg, inertia))
+                    .soft_ccd_prediction(LOOK_AHEAD_M)
+                    .enabled_translations(true, true, false)
+                    .enabled_rotations(false, false, true)
+                    .gyroscopic_forces_enabled(false)
+                    .can_sleep(false),
+                ColliderBuilder::cuboid(half[0], half[1], half[2])
+                    .translation(centre)
+                    .density(0.0)
+                    .collision_groups(others)
+                    .friction(self.hull.friction),
+            );
+            let blow = (Vector::ZERO, Vector::ZERO);
+            self.others.push(Other { vehicle: vehicle.clone(), body, collider, struck: None, blow });
+        }
+        self
+    }
+
+    /// Moves the other vehicles on to an instant, s: to be called before [`ContactWorld::nearby`] in every step.
+    pub fn advance(&mut self, time_s: f64) {
+        let dt_s = time_s - self.now_s;
+        self.now_s = time_s;
+        for other in self.others.iter_mut().filter(|_| dt_s > 0.0) {
+            if let Some(planar) = &mut other.struck {
+                let friction = self.ground.at(planar.x_m, planar.y_m).friction;
+                let [length_m, width_m, _] = other.vehicle.size_m;
+                planar.slide(dt_s, friction, [length_m, width_m]);
+            }
+        }
+    }
+
+    /// Where each of the other vehicles is at `time_s`, in the order they were given; those that were struck, where they
+    /// were moved on to last.
+    pub fn others(&self, time_s: f64) -> impl ExactSizeIterator<Item = OtherPose> {
+        self.others.iter().map(move |other| other.pose(time_s, &self.ground))
+    }
+
+    /// Whether a barrier's bounding box is within a metre of the hull's, or another vehicle about as near: if not,
+    /// nothing can touch, and [`ContactWorld::step`] need not be called.
+    pub fn nearby(&mut self, motion: &HullMotion) -> bool {
+        self.barrier_nearby(motion) || self.vehicle_nearby(motion)
+    }
+
+    fn vehicle_nearby(&mut self, motion: &HullMotion) -> bool {
+        if self.others.is_empty() || self.now_s < self.look_at_s {
+            return false;
+        }
+        let speed = |[x, y]: [f64; 2]| (x * x + y * y).sqrt();
+        let hull_mps = speed([motion.velocity_mps[0], motion.velocity_mps[1]]);
+        let mut until_s = LOOK_EVERY_S;
+        for other in &self.others {
+            let planar = other.planar(self.now_s);
+            let foot = [planar.x_m, planar.y_m, self.ground.at(planar.x_m, planar.y_m).height_m];
+            let gap_m = self.hull.distance_m(motion, foot) - other.reach_m() - NEARBY_M;
+            if gap_m <= 0.0 {
+                return true;
+            }
+            until_s = until_s.min(gap_m / (hull_mps + speed(planar.velocity_mps) + GAIN_MPS));
+        }
+        self.look_at_s = self.now_s + until_s;
+        false
+    }
+
+    fn barrier_nearby(&self, motion: &HullMotion) -> bool {
         if self.barriers.is_empty() {
             return false;
         }
@@ -186,6 +342,14 @@ impl ContactWorld {
         body.set_position(pose, true);
         body.set_linvel(velocity, true);
         body.set_angvel(spin, true);
+        for other in &self.others {
+            let (at, planar) = (other.pose(self.now_s, &self.ground), other.planar(self.now_s));
+            let body = &mut self.world.bodies[other.body];
+            body.set_position(convert::pose(at.foot_m, at.orientation), true);
+            let [east, north] = planar.velocity_mps;
+            body.set_linvel(Vector::new(east, north, 0.0), true);
+            body.set_angvel(Vector::new(0.0, 0.0, planar.yaw_rate_rps), true);
+        }
         self.world.integration_parameters.dt = dt_s;
         self.world.step();
 
@@ -196,11 +360,16 @@ impl ContactWorld {
         let touches =
             delta.length() * self.hull.mass_kg >= LEAST_IMPULSE_NS || push_out.length() >= LEAST_PUSH_M;
         let contact = if touches { self.hardest_contact() } else { None };
-        if let Some((barrier, point)) = contact {
-            self.compression.barrier = barrier;
+        if let Some((met, point)) = contact {
+            let other =
+                met.checked_sub(self.barriers.len()).map(|index| self.others[index].planar(self.now_s));
+            let [east, north] = other.map_or([0.0; 2], |planar| planar.velocity_mps);
+            self.compression.met = met;
             self.compression.point = point;
+            self.compression.met_velocity = Vector::new(east, north, 0.0);
         }
-        let (bounce, bounce_spin) = self.restitution(delta, delta_spin);
+        let (bounce, bounce_spin, share) = self.restitution(delta, delta_spin);
+        self.strike_others(share);
         if contact.is_none() && bounce == Vector::ZERO {
             return None;
         }
@@ -211,34 +380,79 @@ impl ContactWorld {
             push_out_m: convert::array(push_out),
             impulse_ns: convert::array(delta * self.hull.mass_kg),
             point_m: self.compression.point,
-            other: &self.barriers[self.compression.barrier].1,
+            other: self.name(self.compression.met),
+            other_velocity_mps: convert::array(self.compression.met_velocity),
         })
+    }
+
+    /// A barrier's name or, beyond them, another vehicle's.
+    fn name(&self, met: usize) -> &str {
+        match met.checked_sub(self.barriers.len()) {
+            None => &self.barriers[met].1,
+            Some(index) => &self.others[index].vehicle.name,
+        }
+    }
+
+    /// What this step did to the other vehicles, and, once a blow is over, the `share` of it that acts again.
+    fn strike_others(&mut self, share: Option<f64>) {
+        for other in &mut self.others {
+            let planar = other.planar(self.now_s);
+            let body = &self.world.bodies[other.body];
+            let [east, north] = planar.velocity_mps;
+            // Velocities are those of the centre of mass, which lies above the foot: the two differ by no more than
+            // what a turn about the vertical through both makes of it, nothing.
+            let mut velocity = body.linvel() - Vector::new(east, north, 0.0);
+            let mut spin = body.angvel() - Vector::new(0.0, 0.0, planar.yaw_rate_rps);
+            if velocity.length() * other.vehicle.mass_kg < LEAST_IMPULSE_NS {
+                (velocity, spin) = (Vector::ZERO, Vector::ZERO);
+            }
+            match share {
+                None => {
+                    other.blow.0 += velocity;
+                    other.blow.1 += spin;
+                }
+                Some(share) => {
+                    velocity += other.blow.0 * share;
+                    spin += other.blow.1 * share;
+                    other.blow = (Vector::ZERO, Vector::ZERO);
+                }
+            }
+            if velocity != Vector::ZERO || spin != Vector::ZERO {
+                other.struck = Some(Planar {
+                    velocity_mps: [east + velocity.x, north + velocity.y],
+                    yaw_rate_rps: planar.yaw_rate_rps + spin.z,
+                    ..planar
+                });
+            }
+        }
     }
 
     /// Poisson's restitution: once a blow is over (this step adds less than a twentieth to it), the share
     /// `restitution` of its whole impulse acts again. Rapier's own solves point by point in one pass, and would
-    /// turn a car that hits a wall squarely.
-    fn restitution(&mut self, delta: Vector, delta_spin: Vector) -> (Vector, Vector) {
+    /// turn a car that hits a wall squarely. The share is returned, too, in the step in which the blow is over.
+    fn restitution(&mut self, delta: Vector, delta_spin: Vector) -> (Vector, Vector, Option<f64>) {
         let blow = &mut self.compression;
         if delta.length() > 0.05 * blow.velocity.length() {
             blow.velocity += delta;
             blow.spin += delta_spin;
-            return (Vector::ZERO, Vector::ZERO);
+            return (Vector::ZERO, Vector::ZERO, None);
         }
         let (velocity, spin) = (blow.velocity, blow.spin);
         blow.velocity = Vector::ZERO;
         blow.spin = Vector::ZERO;
         // Leaning on a barrier is no blow.
         let share = if velocity.length() < LEAST_BLOW_MPS { 0.0 } else { self.hull.restitution };
-        (velocity * share, spin * share)
+        (velocity * share, spin * share, Some(share))
     }
 
-    /// Barrier index and deepest point of the pair with the largest impulse, or else the deepest; barrier
+    /// Index of the barrier or, beyond them, of the other vehicle, and deepest point of the pair with the largest impulse, or else the deepest; barrier
     /// order decides ties.
     fn hardest_contact(&self) -> Option<(usize, [f64; 3])> {
         let mut hardest: Option<(f64, f64, usize, &ContactPair, Vector)> = None;
-        for (index, (collider, _, _)) in self.barriers.iter().enumerate() {
-            let Some(pair) = self.world.narrow_phase.contact_pair(self.hull_collider, *collider) else {
+        let barriers = self.barriers.iter().map(|(collider, _, _)| *collider);
+        let met = barriers.chain(self.others.iter().map(|other| other.collider));
+        for (index, collider) in met.enumerate() {
+            let Some(pair) = self.world.narrow_phase.contact_pair(self.hull_collider, collider) else {
                 continue;
             };
             let Some((_, contact)) = pair.find_deepest_contact() else { continue };

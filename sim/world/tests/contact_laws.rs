@@ -3,7 +3,7 @@
 mod common;
 
 use common::proving_ground;
-use skidpad_world::{ContactWorld, Hull, HullMotion, Map};
+use skidpad_world::{Cone, ConePose, Cones, ContactWorld, Course, Hull, HullMotion, Map, OtherVehicle, Pace};
 
 const STEP_S: f64 = 1e-3;
 
@@ -209,4 +209,192 @@ fn the_same_crash_is_the_same_to_the_last_bit() {
             .collect::<Vec<_>>()
     };
     assert_eq!(crash(), crash());
+}
+
+// ---- other vehicles ----
+
+fn car_at(x_m: f64, y_m: f64, speed_mps: f64, mass_kg: f64) -> OtherVehicle {
+    let map = proving_ground();
+    let path = std::sync::Arc::new(map.path("straight").unwrap());
+    let point = path.at(x_m);
+    OtherVehicle {
+        name: "other".into(),
+        size_m: [4.5, 1.8, 1.5],
+        mass_kg,
+        course: Course::Following {
+            station_m: x_m,
+            lateral_m: y_m - point.y_m,
+            turned_rad: 0.0,
+            pace: Pace::constant(speed_mps),
+            path,
+        },
+    }
+}
+
+/// One tick with the others moving; what hit, if anything.
+fn tick_at(world: &mut ContactWorld, m: &mut HullMotion, step: u32) -> Option<([f64; 3], [f64; 3])> {
+    world.advance(f64::from(step) * STEP_S);
+    let mut met = None;
+    if world.nearby(m)
+        && let Some(impact) = world.step(m, STEP_S)
+    {
+        assert_eq!(impact.other, "other");
+        met = Some((impact.impulse_ns, impact.other_velocity_mps));
+    }
+    // The pose moves on as in `tick`, and the blow is already known: take it from the impulse.
+    if let Some((impulse, _)) = met {
+        (0..3).for_each(|i| m.velocity_mps[i] += impulse[i] / hull().mass_kg);
+    }
+    (0..3).for_each(|i| m.position_m[i] += STEP_S * m.velocity_mps[i]);
+    met
+}
+
+#[test]
+fn a_collision_with_a_moving_vehicle_keeps_the_momentum_of_the_two() {
+    for (restitution, theirs_mps, mass_kg) in
+        [(0.0, 5.0, 1500.0), (0.0, 0.0, 1500.0), (0.0, -8.0, 2500.0), (0.3, 5.0, 1500.0), (0.3, 0.0, 900.0)]
+    {
+        let other = car_at(130.0, -2.0, theirs_mps, mass_kg);
+        let map = proving_ground();
+        let mut world = ContactWorld::new(&map, Hull { restitution, ..hull() }).with_vehicles(&[other]);
+        let mut m = rolling(100.0, -2.0, 0.0, 20.0);
+        let mut first = None;
+        let mut before = 1900.0 * 20.0 + mass_kg * theirs_mps;
+        let mut apart = 0;
+        for step in 0..6000 {
+            let last = world.others(f64::from(step) * STEP_S).next().unwrap();
+            if let Some((_, velocity)) = tick_at(&mut world, &mut m, step) {
+                first = first.or(Some(velocity));
+                let now = world.others(f64::from(step) * STEP_S).next().unwrap();
+                let momentum = 1900.0 * m.velocity_mps[0] + mass_kg * now.velocity_mps[0];
+                assert!((momentum - before).abs() < 1e-6 * before.abs(), "{momentum} of {before} kg m/s");
+                apart = 0;
+            } else if first.is_some() {
+                apart += 1;
+                if apart == 5 {
+                    // What the blow was for: they part at `restitution` times the speed they met at.
+                    let now = world.others(f64::from(step) * STEP_S).next().unwrap();
+                    let parting = now.velocity_mps[0] - m.velocity_mps[0];
+                    let met = 20.0 - theirs_mps;
+                    // Friction has slowed the struck one for some milliseconds.
+                    assert!((parting - restitution * met).abs() < 0.01 * met + 0.1, "{parting} after {met}");
+                    break;
+                }
+            }
+            // Sliding takes momentum from the struck vehicle between two contacts.
+            let now = world.others(f64::from(step) * STEP_S).next().unwrap();
+            if now.struck {
+                world.advance(f64::from(step + 1) * STEP_S);
+                let slid = world.others(f64::from(step + 1) * STEP_S).next().unwrap();
+                before = 1900.0 * m.velocity_mps[0] + mass_kg * slid.velocity_mps[0];
+            } else {
+                assert_eq!(last.struck, now.struck);
+            }
+        }
+        let velocity = first.expect("they meet");
+        assert!((velocity[0] - theirs_mps).abs() < 1e-9, "{velocity:?}");
+    }
+}
+
+#[test]
+fn a_parked_vehicle_is_passed_without_a_touch_and_stays_where_it_is() {
+    let map = proving_ground();
+    let mut world = ContactWorld::new(&map, hull()).with_vehicles(&[car_at(150.0, -4.2, 0.0, 1500.0)]);
+    let mut m = rolling(100.0, -2.0, 0.0, 15.0);
+    let start = world.others(0.0).next().unwrap();
+    let mut looked = 0;
+    for step in 0..8000 {
+        world.advance(f64::from(step) * STEP_S);
+        looked += u32::from(world.nearby(&m));
+        assert!(tick_at(&mut world, &mut m, step).is_none());
+    }
+    // Looked at closely only while it is beside the hull: 12 m at 15 m/s and a metre around.
+    assert!((300..2000).contains(&looked), "{looked}");
+    assert_eq!(world.others(8.0).next().unwrap(), start);
+}
+
+#[test]
+fn a_struck_vehicle_slides_to_rest_and_is_no_wall() {
+    let map = proving_ground();
+    let mut world = ContactWorld::new(&map, hull()).with_vehicles(&[car_at(120.0, -2.6, 0.0, 1500.0)]);
+    let mut m = rolling(110.0, -2.0, 0.0, 12.0);
+    for step in 0..6000 {
+        tick_at(&mut world, &mut m, step);
+        // Somebody brakes.
+        m.velocity_mps[0] = (m.velocity_mps[0] - 5.0 * STEP_S).max(0.0);
+    }
+    let end = world.others(6.0).next().unwrap();
+    assert!(end.struck && end.velocity_mps == [0.0; 2], "{end:?}");
+    assert!(end.foot_m[0] > 121.0 && end.foot_m[0] < 130.0, "{end:?}");
+    // Hit left of its middle, it has turned, to the right.
+    assert!(end.orientation[3] < -0.001, "{end:?}");
+}
+
+// ---- cones ----
+
+fn cone(x_m: f64, y_m: f64) -> Cone {
+    Cone { name: format!("cone at {x_m}"), x_m, y_m }
+}
+
+/// Drives straight on through `cones` at a speed, for some seconds; the cones then.
+fn drive_through(cones: &[Cone], speed_mps: f64, seconds: f64) -> Cones {
+    let mut world = Cones::new(cones, proving_ground().ground(), hull());
+    let mut m = rolling(100.0, -2.0, 0.0, speed_mps);
+    for step in 0..(seconds / STEP_S) as u32 {
+        world.step(&m, f64::from(step) * STEP_S, STEP_S);
+        (0..3).for_each(|i| m.position_m[i] += STEP_S * m.velocity_mps[i]);
+    }
+    world
+}
+
+#[test]
+fn a_cone_in_the_way_is_knocked_over_once_and_lies_still_on_the_ground() {
+    for speed in [3.0, 10.0, 30.0] {
+        // In the middle, at a corner, and one that is missed by a hand's breadth.
+        let cones = [cone(115.0, -2.1), cone(118.0, -1.05), cone(121.0, -0.75), cone(124.0, -3.2)];
+        let mut world = drive_through(&cones, speed, 12.0);
+        let hits: Vec<String> = world.drain_hits().map(|(name, _)| name.to_string()).collect();
+        assert_eq!(hits, ["cone at 115", "cone at 118"], "{speed}");
+        assert_eq!(world.hit_count(), 2);
+        let poses: Vec<ConePose> = world.poses().copied().collect();
+        assert!(poses[0].foot_m[0] > 116.0, "{speed}: pushed ahead, {:?}", poses[0]);
+        for pose in &poses {
+            let [w, x, y, z] = pose.orientation;
+            let up = 1.0 - 2.0 * (x * x + y * y);
+            assert!((w * w + x * x + y * y + z * z - 1.0).abs() < 1e-9);
+            assert!(pose.foot_m.iter().all(|v| v.is_finite()));
+            assert!(pose.foot_m[2].abs() < 0.3, "{speed}: {pose:?}");
+            assert!(pose.foot_m[0] < 115.0 + 12.0 * 3.0 + speed * speed, "{speed}: {pose:?}");
+            assert_eq!(up < 0.9, pose.hit && up < 0.9);
+        }
+        // Left alone, all come to rest.
+        let (mut far, mut still) = (rolling(900.0, -2.0, 0.0, speed), 0);
+        for step in 12_000..18_000 {
+            if step == 16_000 {
+                still = world.changes();
+            }
+            world.step(&far, f64::from(step) * STEP_S, STEP_S);
+            far.position_m[0] += STEP_S * speed;
+        }
+        assert_eq!(world.changes(), still, "{speed}: they lie still");
+        // Those that were missed stand as they were set up.
+        for index in [2, 3] {
+            assert_eq!(poses[index].orientation, [1.0, 0.0, 0.0, 0.0]);
+            assert_eq!(poses[index].foot_m[..2], [cones[index].x_m, cones[index].y_m]);
+        }
+    }
+}
+
+#[test]
+fn one_cone_never_changes_what_another_does_and_all_are_repeatable_to_the_last_bit() {
+    let bits = |cones: &[Cone]| {
+        let world = drive_through(cones, 12.0, 6.0);
+        let of = |pose: &ConePose| {
+            pose.foot_m.iter().chain(&pose.orientation).map(|v| v.to_bits()).collect::<Vec<_>>()
+        };
+        world.poses().map(of).collect::<Vec<_>>()
+    };
+    let both = bits(&[cone(115.0, -1.6), cone(115.3, -1.8)]);
+    assert_eq!(both, bits(&[cone(115.0, -1.6), cone(115.3, -1.8)]));
+    assert_eq!(both[1], bits(&[cone(115.3, -1.8)])[0]);
 }

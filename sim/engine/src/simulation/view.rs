@@ -1,6 +1,6 @@
 //! For who watches a run and lends a hand: a window, a debugger. Costs nothing where nobody asks.
 
-use super::{Simulation, add_counts, held};
+use super::{Simulation, TICK, add_counts, held};
 use crate::observer::RunEvent;
 use crate::watch::SeatNow;
 use skidpad_bywire::{Mode, Subsystem, TurnSignal};
@@ -8,6 +8,7 @@ use skidpad_msgs::apollo::canbus::chassis::DrivingMode;
 use skidpad_scenario::Action;
 use skidpad_score::{Metrics, Verdict};
 use skidpad_vehicle::VehicleState;
+use skidpad_world::{ConePose, OtherPose};
 
 impl Simulation {
     /// The true state of the car after the last tick.
@@ -18,6 +19,22 @@ impl Simulation {
     /// Whether brake, throttle or steering follow their commands; `None` for the subsystems without EN.
     pub fn bywire_mode(&self, subsystem: Subsystem) -> Option<Mode> {
         self.car.bywire.mode(subsystem)
+    }
+
+    /// Where each of the scenario's cones is, in the order of [`LoadedScenario::cones`](skidpad_scenario::LoadedScenario).
+    pub fn cones(&self) -> impl ExactSizeIterator<Item = &ConePose> {
+        self.car.cones.poses()
+    }
+
+    /// Grows with every tick in which a cone has moved.
+    pub fn cone_changes(&self) -> u64 {
+        self.car.cones.changes()
+    }
+
+    /// Where each of the other vehicles was at the last tick, in the order of
+    /// [`LoadedScenario::vehicles`](skidpad_scenario::LoadedScenario).
+    pub fn others(&self) -> impl ExactSizeIterator<Item = OtherPose> {
+        self.car.others((self.scenario_s() - TICK.as_secs_f64()).max(0.0))
     }
 
     /// The turn signal that the car shows: the driver's lever, or the computer's command while it is off.

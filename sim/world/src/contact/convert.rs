@@ -19,6 +19,19 @@ pub fn pose(position: [f64; 3], orientation: [f64; 4]) -> Pose {
     Pose::from_parts(vector(position), rotation(orientation))
 }
 
+/// As `[w, x, y, z]`.
+pub fn quaternion(rotation: Rotation) -> [f64; 4] {
+    [rotation.w, rotation.x, rotation.y, rotation.z]
+}
+
+/// What heads `heading_rad` from east on ground with this normal.
+pub fn standing(heading_rad: f64, normal: [f64; 3]) -> Rotation {
+    let (sin, cos) = libm::sincos(heading_rad);
+    let up = vector(normal);
+    let left = up.cross(Vector::new(cos, sin, 0.0)).normalize();
+    Rotation::from_mat3(&Matrix::from_cols(left.cross(up), left, up))
+}
+
 /// A box standing upright, turned by `heading_rad` about the vertical.
 pub fn upright(position: [f64; 3], heading_rad: f64) -> Pose {
     let (sin, cos) = libm::sincos(0.5 * heading_rad);
