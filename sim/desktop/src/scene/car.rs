@@ -19,6 +19,10 @@ pub(super) struct Dimensions {
     pub radius: f32,
     /// Centre of mass in the model frame.
     pub cg: Vec3,
+    /// Its colour, linear.
+    paint: [f32; 4],
+    /// It carries antennas and sensors on its roof.
+    measures: bool,
 }
 
 /// Width of a tyre, m.
@@ -41,7 +45,34 @@ impl Dimensions {
             half_track: [0.5 * params.front.track_m as f32, 0.5 * params.rear.track_m as f32],
             radius: params.tyre.unloaded_radius_m as f32,
             cg: Vec3::new(cg.x as f32, cg.z as f32, -cg.y as f32),
+            paint: tint(150, 12, 22),
+            measures: true,
         }
+    }
+
+    /// Another vehicle of which no more is known than its length, width and height: proportions of a usual car.
+    pub fn of_box([length, width, height]: [f64; 3], paint: [f32; 4]) -> Dimensions {
+        let [length, width, height] = [length, width, height].map(|size| size as f32);
+        let radius = (0.07 * length).min(0.24 * height);
+        let rear = 0.20 * length;
+        Dimensions {
+            front: length - rear,
+            rear,
+            half_width: 0.5 * width,
+            clearance: 0.1 * height,
+            height,
+            wheelbase: 0.60 * length,
+            half_track: [0.42 * width; 2],
+            radius,
+            cg: Vec3::ZERO,
+            paint,
+            measures: false,
+        }
+    }
+
+    /// From the rear end to below the rear axle, m.
+    pub fn rear_m(&self) -> f32 {
+        self.rear
     }
 
     /// Centre of a wheel (FL, FR, RL, RR) in the design position.
@@ -147,10 +178,6 @@ const EDGE: f32 = 0.14;
 const HOLE: f32 = 1.34;
 const LIP: [f32; 2] = [1.17, 1.48];
 
-fn paint() -> [f32; 4] {
-    tint(150, 12, 22)
-}
-
 /// Lower and upper edge and half width of the lower body at a share of the length, m.
 fn section(size: &Dimensions, share: f32) -> (f32, f32, f32) {
     let low = (along(&BOTTOM, share) * size.height).max(size.clearance);
@@ -180,7 +207,7 @@ fn lower_ring(size: &Dimensions, share: f32) -> Vec<Vec3> {
 
 /// The painted body up to the windows, with room for the wheels; from a share of its length on.
 fn lower_body(size: &Dimensions, shape: &mut Shape, from: f32) {
-    let (dark, paint) = (tint(16, 16, 18), paint());
+    let (dark, paint) = (tint(16, 16, 18), size.paint);
     let rings: Vec<Vec<(Vec3, [f32; 4])>> = (0..=ALONG)
         .map(|i| {
             // Closer together at the ends.
@@ -222,7 +249,7 @@ fn lip(size: &Dimensions, shape: &mut Shape, axle: f32, out: f32, inner: f32) {
             })
             .collect()
     };
-    let paint = paint();
+    let paint = size.paint;
     let rows = [
         (row(LIP[1], 0.006), paint),
         (row(0.5 * (LIP[0] + LIP[1]), 0.016), paint),
@@ -286,14 +313,14 @@ fn side_line(size: &Dimensions, shape: &mut Shape, points: &[(f32, f32)], half: 
 
 /// The body with all that does not move.
 pub(super) fn body(size: &Dimensions) -> Mesh {
-    let paint = paint();
+    let paint = size.paint;
     let mut shape = Shape::default();
     lower_body(size, &mut shape, 0.0);
     cabin(size, &mut shape, paint);
     let dark = tint(14, 14, 16);
     let chrome = tint(190, 192, 196);
     // Doors with handles, sills, the trim below the windows.
-    let gap = tint(40, 6, 9);
+    let gap = [0.12 * paint[0], 0.12 * paint[1], 0.12 * paint[2], 1.0];
     for points in
         [&[(0.615, 0.24), (0.63, 0.62)][..], &[(0.455, 0.24), (0.45, 0.625)], &[(0.345, 0.55), (0.29, 0.64)]]
     {
@@ -324,6 +351,9 @@ pub(super) fn body(size: &Dimensions) -> Mesh {
     }
     let plate = Vec3::new(-size.rear - 0.005, 0.46 * size.height, 0.0);
     shape.cuboid(plate, Vec3::new(0.012, 0.055, 0.26), Quat::IDENTITY, tint(230, 230, 224));
+    if !size.measures {
+        return shape.mesh();
+    }
     // The receiver's antennas and the sensors on the roof: this is a test car.
     let rack = Vec3::new(size.x(0.42), size.height + 0.012, 0.0);
     shape.cuboid(rack, Vec3::new(0.03, 0.014, 0.50), Quat::IDENTITY, dark);
@@ -337,6 +367,55 @@ pub(super) fn body(size: &Dimensions) -> Mesh {
     dome(rack + Vec3::new(-0.22, 0.01, 0.0), 0.10, 0.09, dark);
     dome(rack + Vec3::new(0.0, 0.01, -0.40), 0.075, 0.05, tint(225, 225, 225));
     dome(rack + Vec3::new(0.0, 0.01, 0.40), 0.075, 0.05, tint(225, 225, 225));
+    shape.mesh()
+}
+
+/// A van: one box with a short bonnet.
+pub(super) fn van(size: &Dimensions) -> Mesh {
+    let top = [(0.0, 0.94), (0.03, 1.0), (0.74, 1.0), (0.80, 0.93), (0.90, 0.56), (0.97, 0.50), (1.0, 0.40)];
+    let width = [(0.0, 0.95), (0.02, 1.0), (0.85, 1.0), (0.96, 0.94), (1.0, 0.84)];
+    let (glass, dark) = (tint(18, 22, 28), tint(16, 16, 18));
+    let rings: Vec<Vec<(Vec3, [f32; 4])>> = (0..=120)
+        .map(|i| {
+            let share = i as f32 / 120.0;
+            let (low, high) = (size.clearance, along(&top, share) * size.height);
+            let half_z = along(&width, share) * size.half_width;
+            let (middle, half_y) = (0.5 * (low + high), 0.5 * (high - low));
+            let x = size.x(share);
+            rounded(half_y, half_z, 0.10)
+                .into_iter()
+                .rev()
+                .map(|(dy, z)| {
+                    let y = middle + dy;
+                    let axle = [0.0, size.wheelbase].into_iter().any(|axle| {
+                        Vec2::new(x - axle, y - size.radius).length() < 1.25 * size.radius
+                    });
+                    let is_window = y > 0.60 * size.height && y < 0.88 * size.height;
+                    let is_side = z.abs() > 0.85 * half_z;
+                    let screen = (0.795..0.895).contains(&share) && y > high - 0.06;
+                    let cab = (0.62..0.77).contains(&share) && is_window && is_side;
+                    let colour = if axle || y < low + 0.08 {
+                        dark
+                    } else if screen && !is_side || cab {
+                        glass
+                    } else {
+                        size.paint
+                    };
+                    (Vec3::new(x, y, z), colour)
+                })
+                .collect()
+        })
+        .collect();
+    let mut shape = Shape::default();
+    shape.loft(&rings);
+    let (rear, red) = (-size.rear - 0.005, tint(150, 10, 10));
+    for out in [-1.0, 1.0] {
+        let lamp = Vec3::new(rear, 0.42 * size.height, out * 0.84 * size.half_width);
+        shape.cuboid(lamp, Vec3::new(0.012, 0.14, 0.05), Quat::IDENTITY, red);
+        let front = Vec3::new(size.x(0.985), 0.37 * size.height, out * 0.66 * size.half_width);
+        shape.cuboid(front, Vec3::new(0.05, 0.06, 0.13), Quat::IDENTITY, tint(235, 235, 228));
+    }
+    shape.cuboid(Vec3::new(rear, 0.55 * size.height, 0.0), Vec3::new(0.008, 0.36 * size.height, 0.008), Quat::IDENTITY, dark);
     shape.mesh()
 }
 

@@ -33,6 +33,8 @@ const CLEAR_M: f64 = 30.0;
 /// What a place is drawn with.
 pub(super) struct PlaceMeshes {
     pub road: Option<Mesh>,
+    /// Lanes that are wet or icy: they mirror more.
+    pub slick: Option<Mesh>,
     pub markings: Option<Mesh>,
     pub land: Mesh,
     pub barriers: Option<Mesh>,
@@ -43,25 +45,36 @@ fn shaded(colour: [f32; 4], by: f32) -> [f32; 4] {
     [colour[0] * by, colour[1] * by, colour[2] * by, colour[3]]
 }
 
-/// Asphalt as grippy as `friction` says: dark where dry, wet blue where slippery, white where icy.
-fn surface_colour(friction: f64, kind: &str) -> [f32; 4] {
+/// A lane with less friction is wet.
+const WET: f64 = 0.9;
+
+/// Asphalt as grippy as `friction` says: grey where dry, dark and bluish where wet, tiled blue where slippery, white where
+/// icy.
+pub(super) fn surface_colour(friction: f64, kind: &str) -> [f32; 4] {
     let dry = if kind == "driving" { tint(96, 98, 103) } else { tint(122, 119, 114) };
-    let wet = tint(52, 92, 140);
-    let ice = tint(205, 225, 240);
+    let table = [
+        (0.10, tint(214, 232, 246)),
+        (0.22, tint(150, 186, 216)),
+        (0.35, tint(84, 124, 166)),
+        (0.55, tint(42, 58, 84)),
+        (0.80, tint(58, 64, 76)),
+        (WET, dry),
+    ];
     let mix = |a: [f32; 4], b: [f32; 4], t: f32| std::array::from_fn(|i| a[i] + (b[i] - a[i]) * t);
-    match friction {
-        f if f >= 0.9 => dry,
-        f if f >= 0.4 => mix(wet, dry, ((f - 0.4) / 0.5) as f32),
-        f => mix(ice, wet, (f / 0.4) as f32),
+    let after = table.partition_point(|(at, _)| *at <= friction);
+    match (after.checked_sub(1).map(|index| table[index]), table.get(after)) {
+        (Some((low, from)), Some((high, to))) => mix(from, *to, ((friction - low) / (high - low)) as f32),
+        (Some((_, colour)), None) | (None, Some((_, colour))) => *colour,
+        (None, None) => dry,
     }
 }
 
 /// Builds everything; `start_m` is where the car stands. `baked`: the light of the sun is in the colours of the ground.
 pub(super) fn build(map: &Map, place: &Place, start_m: [f64; 2], baked: bool) -> PlaceMeshes {
     let ground = map.rough_ground(None, 0);
-    let (mut road, mut markings) = (Shape::default(), Shape::default());
+    let (mut road, mut slick, mut markings) = (Shape::default(), Shape::default(), Shape::default());
     for each in map.roads() {
-        draw_road(each, map, &ground, place, &mut road, &mut markings);
+        draw_road(each, map, &ground, place, [&mut road, &mut slick], &mut markings);
     }
     let mut land = if map.roads().is_empty() {
         plane(&ground, place, start_m)
@@ -73,11 +86,13 @@ pub(super) fn build(map: &Map, place: &Place, start_m: [f64; 2], baked: bool) ->
     let sun = super::sky::sun();
     if baked {
         road.bake(sun);
+        slick.bake(sun);
         land.bake(sun);
     }
     let some = |shape: Shape| (!shape.indices.is_empty()).then(|| shape.mesh());
     PlaceMeshes {
         road: (!road.indices.is_empty()).then(|| road.paved(GRAIN_M)),
+        slick: (!slick.indices.is_empty()).then(|| slick.paved(GRAIN_M)),
         markings: some(markings),
         land: land.paved(GRAIN_M),
         barriers: some(barriers),
@@ -96,7 +111,7 @@ fn draw_road(
     map: &Map,
     ground: &MapGround,
     place: &Place,
-    surface: &mut Shape,
+    [surface, slick]: [&mut Shape; 2],
     markings: &mut Shape,
 ) {
     for (index, section) in road.sections.iter().enumerate() {
@@ -124,11 +139,15 @@ fn draw_road(
                 ground.at(x, y).friction
             };
             let default = fallback();
+            let friction = |i: usize| lane.friction_at(along[i.min(along.len() - 1)]).unwrap_or(default);
+            let is_slick = (0..along.len()).any(|i| friction(i) < WET);
+            let surface = if is_slick { &mut *slick } else { &mut *surface };
             surface.strip(&pairs, |i| {
-                let s = along[i.min(along.len() - 1)];
-                let friction = lane.friction_at(s).unwrap_or(default);
-                let patch = (s / 9.0).floor() as i64;
-                shaded(surface_colour(friction, &lane.kind), 0.94 + 0.12 * speckle(patch, i64::from(lane.id)))
+                let patch = (along[i.min(along.len() - 1)] / 9.0).floor() as i64;
+                // Puddles and ice are patchier than asphalt.
+                let uneven = if is_slick { 0.24 } else { 0.12 };
+                let light = 1.0 - 0.5 * uneven + uneven * speckle(patch, i64::from(lane.id));
+                shaded(surface_colour(friction(i), &lane.kind), light)
             });
         }
         let mut mark = |id: i32, outer_edge: bool, dashed: bool| {

@@ -4,6 +4,7 @@
 //! keeps a log of it, so that the run can be taken back to any instant ([`Run::rewind`]) and saved as a scenario
 //! ([`Run::save`]). A [`Session`] runs it in a thread at the pace that is asked for and shows its [`View`].
 
+mod beside;
 mod drive;
 mod export;
 mod meaning;
@@ -15,6 +16,7 @@ mod trace;
 mod tree;
 mod worker;
 
+pub use beside::{Beside, Looks};
 pub use drive::{Axes, DriverWish, Keys};
 pub use export::csv;
 pub use meaning::{meaning, unit};

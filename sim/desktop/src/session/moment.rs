@@ -1,7 +1,9 @@
 //! One instant of a run, as it is recorded for the window.
 
+use super::Beside;
 use skidpad_bywire::TurnSignal;
 use skidpad_engine::{Simulation, TraceSample};
+use std::sync::Arc;
 
 /// A wheel at one instant.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -18,6 +20,8 @@ pub struct WheelMoment {
     pub force_n: [f32; 2],
     /// Share of the friction in use: force over load times the ground's friction scale; 1 is about all there is.
     pub friction_use: f32,
+    /// Friction scale of the ground under it; 1 is dry asphalt.
+    pub friction: f32,
 }
 
 /// One instant of a run.
@@ -37,6 +41,8 @@ pub struct Moment {
     pub believed_m: Option<[f64; 3]>,
     /// Standard deviation that the receiver claims for its position, east and north, m.
     pub sigma_m: [f32; 2],
+    /// Cones and other vehicles; `None` where there are none.
+    pub beside: Option<Arc<Beside>>,
     /// A row of the trace, in the order of [`TraceSample::COLUMNS`].
     pub values: [f32; TraceSample::COLUMNS.len()],
 }
@@ -47,8 +53,13 @@ pub fn column(name: &str) -> Option<usize> {
 }
 
 impl Moment {
-    /// The instant of `sample`, which the simulation has just taken.
-    pub fn new(simulation: &Simulation, sample: &TraceSample, sigma_m: [f32; 2]) -> Moment {
+    /// The instant of `sample`, which the simulation has just taken, with what is `beside` the car then.
+    pub fn new(
+        simulation: &Simulation,
+        sample: &TraceSample,
+        sigma_m: [f32; 2],
+        beside: Option<Arc<Beside>>,
+    ) -> Moment {
         let state = simulation.vehicle();
         let wheels = state.corners.map(|corner| {
             let force_n = [corner.forces.fx_n as f32, corner.forces.fy_n as f32];
@@ -60,6 +71,7 @@ impl Moment {
                 load_n: corner.load_n as f32,
                 force_n,
                 friction_use: force_n[0].hypot(force_n[1]) / available_n,
+                friction: corner.friction as f32,
             }
         });
         Moment {
@@ -70,6 +82,7 @@ impl Moment {
             turn: simulation.turn_signal(),
             believed_m: sample.sample.believed.map(|believed| believed.position_m),
             sigma_m,
+            beside,
             values: sample.values().map(|value| value as f32),
         }
     }

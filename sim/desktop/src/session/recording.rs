@@ -81,6 +81,7 @@ mod tests {
             turn: skidpad_bywire::TurnSignal::Off,
             believed_m: None,
             sigma_m: [0.0; 2],
+            beside: None,
             values: [0.0; skidpad_engine::TraceSample::COLUMNS.len()],
         }
     }

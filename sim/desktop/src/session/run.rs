@@ -1,6 +1,6 @@
 //! One run, without a thread: steps, what the user does in it, and the way back.
 
-use super::{DriverWish, Moment, Recording, Tables};
+use super::{DriverWish, Looks, Moment, Recording, Tables};
 use skidpad_can::Frame;
 use skidpad_engine::{Outcome, Outside, RunOptions, Sender, Simulation, TopicMessage};
 use skidpad_geo::wrap_angle;
@@ -80,6 +80,7 @@ pub struct Run {
     simulation: Option<Simulation>,
     outcome: Option<Outcome>,
     tables: Tables,
+    looks: Looks,
     deeds: Vec<Deed>,
     /// The next deed that is done again after the run was taken back.
     next_deed: usize,
@@ -164,6 +165,7 @@ impl Run {
             looked: None,
             outcome: None,
             tables: Tables::default(),
+            looks: Looks::default(),
             deeds: Vec::new(),
             next_deed: 0,
             wish: DriverWish::default(),
@@ -265,7 +267,9 @@ impl Run {
             Some(meeting) => simulation.step_outside(&mut Both { tables, links: meeting.links() }),
         };
         self.now = simulation.now();
-        let moment = sample.map(|sample| Moment::new(simulation, &sample, self.tables.sigma_m));
+        let looks = &mut self.looks;
+        let moment = sample
+            .map(|sample| Moment::new(simulation, &sample, self.tables.sigma_m, looks.look(simulation)));
         if simulation.is_finished() {
             self.outcome = self.simulation.take().map(Simulation::finish);
             self.met = self.meeting.take().map(|meeting| meeting.finish(self.outcome.as_ref()));
@@ -289,7 +293,7 @@ impl Run {
         }
         let mut simulation = Simulation::new(&inside, &RunOptions::default()).ok()?;
         let sample = simulation.step()?;
-        Some(Moment::new(&simulation, &sample, [0.0; 2]))
+        Some(Moment::new(&simulation, &sample, [0.0; 2], Looks::default().look(&simulation)))
     }
 
     /// Ends what is met outside and gives the library back.
@@ -401,6 +405,7 @@ impl Run {
         self.simulation = Some(Simulation::new(&self.scenario, &RunOptions::default()).map_err(wrong)?);
         self.outcome = None;
         self.tables = Tables::default();
+        self.looks = Looks::default();
         self.next_deed = 0;
         self.now = SimTime::ZERO;
         let wish = std::mem::take(&mut self.wish);

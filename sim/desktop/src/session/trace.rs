@@ -71,6 +71,7 @@ fn parse(text: &str) -> Result<Recording, String> {
             turn: skidpad_bywire::TurnSignal::Off,
             believed_m: None,
             sigma_m: [0.0; 2],
+            beside: None,
             values,
         });
     }
