@@ -182,6 +182,7 @@ fn run(args: Args) -> Result<(), String> {
         scene_px: Rect::default(),
         window_px: Vec2::ZERO,
         car_on_screen: None,
+        cone_on_screen: None,
         pace: Pace::Times(1.0),
         panels: PanelState::new(&root, files),
         folder: folder.clone(),

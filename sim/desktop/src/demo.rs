@@ -135,7 +135,8 @@ pub(crate) fn demo(
         }
         demo.settle = None;
         let (name, ..) = demo.states[demo.next];
-        let car = live.car_on_screen.map_or("-,-".into(), |at| format!("{:.0},{:.0}", at.x, at.y));
+        let pixel = |at: Option<Vec2>| at.map_or("-,-".into(), |at| format!("{:.0},{:.0}", at.x, at.y));
+        let (car, cone) = (pixel(live.car_on_screen), pixel(live.cone_on_screen));
         let verdict = view
             .score
             .as_ref()
@@ -143,7 +144,7 @@ pub(crate) fn demo(
         let timed_s = demo.timed_from.elapsed().as_secs_f64() / f64::from(SETTLE_FRAMES - FIRST_FRAMES);
         let frame_ms = 1e3 * if demo.off_screen { timed_s } else { live.frame_s };
         let line = format!(
-            "{name}: time_s={:.2} state={:?} verdict={verdict} car_px={car} frame_ms={frame_ms:.1} first_frame_s={:.2}\n",
+            "{name}: time_s={:.2} state={:?} verdict={verdict} car_px={car} cone_px={cone} frame_ms={frame_ms:.1} first_frame_s={:.2}\n",
             live.shown().map_or(0.0, |moment| moment.time_s),
             view.state,
             live.first_frame_s.unwrap_or(f64::NAN),

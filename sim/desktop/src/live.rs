@@ -47,6 +47,8 @@ pub struct Live {
     pub window_px: Vec2,
     /// Where the middle of the car is in the picture, pixels.
     pub car_on_screen: Option<Vec2>,
+    /// Where the nearest cone ahead is in the picture, pixels.
+    pub cone_on_screen: Option<Vec2>,
     /// The pace that was asked for.
     pub pace: Pace,
     /// The state of the panels.

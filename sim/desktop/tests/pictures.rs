@@ -45,15 +45,23 @@ impl Picture {
 
     /// Share of the pixels within `reach` of a point that are as red as the car's paint.
     fn red_near(&self, x: usize, y: usize, reach: usize) -> f64 {
-        let (mut red, mut all) = (0, 0);
+        self.share_near(x, y, reach, |[r, g, b]| r > 60 && r > 2 * g && r > 2 * b)
+    }
+
+    /// Share of the pixels within `reach` of a point that are as orange as a cone, which no other thing is.
+    fn orange_near(&self, x: usize, y: usize, reach: usize) -> f64 {
+        self.share_near(x, y, reach, |[r, g, b]| r > 130 && 10 * g > 2 * r && 10 * g < 7 * r && 2 * b < g)
+    }
+
+    fn share_near(&self, x: usize, y: usize, reach: usize, is: impl Fn([i32; 3]) -> bool) -> f64 {
+        let (mut some, mut all) = (0, 0);
         for row in y.saturating_sub(reach)..(y + reach).min(self.height) {
             for column in x.saturating_sub(reach)..(x + reach).min(self.width) {
-                let [r, g, b] = self.pixels[row * self.width + column].map(i32::from);
-                red += i32::from(r > 60 && r > 2 * g && r > 2 * b);
+                some += i32::from(is(self.pixels[row * self.width + column].map(i32::from)));
                 all += 1;
             }
         }
-        f64::from(red) / f64::from(all.max(1))
+        f64::from(some) / f64::from(all.max(1))
     }
 
     /// Share of the pixels of a rectangle that differ strongly from their left neighbour: text and lines.
@@ -69,13 +77,15 @@ impl Picture {
     }
 }
 
-/// Runs the demo into `folder`; `None`, said aloud, where nothing draws.
-fn demo(folder: &Path) -> Option<()> {
+/// Runs states of the demo into `folder`, of a scenario if it is not the demo's own; `None`, said aloud, where nothing
+/// draws.
+fn demo(folder: &Path, states: &[&str], scenario: Option<&str>) -> Option<()> {
     std::fs::create_dir_all(folder).unwrap();
     let stdout = std::fs::File::create(folder.join("stdout.txt")).unwrap();
     let stderr = std::fs::File::create(folder.join("stderr.txt")).unwrap();
     let mut child = Command::new(env!("CARGO_BIN_EXE_skidpad-desktop"))
-        .args(["--states", &STATES.join(",")])
+        .args(["--states", &states.join(",")])
+        .args(scenario.into_iter().flat_map(|file| ["--scenario", file]))
         .args(["--demo", "--off-screen", "--quality", "low", "--size", "960x600", "--screenshot"])
         .arg(folder)
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
@@ -123,7 +133,7 @@ fn states(folder: &Path) -> BTreeMap<String, BTreeMap<String, String>> {
 fn the_demo_shows_what_it_says() {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("pictures");
     let _ = std::fs::remove_dir_all(&folder);
-    if demo(&folder).is_none() {
+    if demo(&folder, &STATES, None).is_none() {
         return;
     }
     let states = states(&folder);
@@ -165,4 +175,21 @@ fn the_demo_shows_what_it_says() {
     assert_eq!(states["failed"]["verdict"], "failed");
     // The newest moment before 14 s: the same in every run.
     assert_eq!(states["chase"]["time_s"], "13.99");
+}
+
+#[test]
+fn cones_stand_in_the_picture_where_the_scenario_has_set_them_up() {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("cones");
+    let _ = std::fs::remove_dir_all(&folder);
+    if demo(&folder, &["chase"], Some("scenarios/tracking/slalom_30kmh.toml")).is_none() {
+        return;
+    }
+    let state = &states(&folder)["chase"];
+    let picture = Picture::read(&folder.join("chase.png"));
+    let (x, y) = state["cone_px"].split_once(',').unwrap();
+    let [x, y] = [x, y].map(|value| value.parse::<f64>().unwrap_or_else(|_| panic!("{state:?}")) as usize);
+    let orange = picture.orange_near(x, y, 8);
+    assert!(orange > 0.05, "no cone at {x}, {y} (share of orange {orange:.3})");
+    // Nothing but cones is orange: above them is sky.
+    assert_eq!(picture.orange_near(x, picture.height / 5, 20), 0.0);
 }

@@ -568,3 +568,52 @@ fn mistakes_in_the_ranges_of_a_car_are_told_where_they_are() {
     fs::remove_file(dir.join("validation.toml")).unwrap();
     assert!(skidpad_scenario::read_ranges(&dir).unwrap().is_empty());
 }
+
+#[test]
+fn cones_and_vehicles_stand_where_the_map_has_their_path() {
+    let data = Data::new();
+    let head = "map = \"proving_ground\"\nstart = { on = \"straight\" }\n";
+    let rows = "[[cone]]\nname = \"gate\"\non = \"straight\"\nstation_m = 10.0\nto_station_m = 30.0\ncount = 3\nlateral_m = [-1.5, 1.5]\n\
+                [[cone]]\non = \"straight\"\nstation_m = 50.0\n[[cone]]\nat_m = [1.0, 2.0]\nto_m = [1.0, 6.0]\ncount = 2\n\
+                [[cone]]\nname = \"last\"\nat_m = [7.0, 8.0]\n";
+    let cones = data.load(&format!("{head}{rows}")).unwrap().cones;
+    let named: Vec<(&str, [f64; 2])> =
+        cones.iter().map(|cone| (cone.name.as_str(), [cone.x_m, cone.y_m])).collect();
+    let wanted = [
+        ("gate 1", [10.0, -3.5]),
+        ("gate 2", [10.0, -0.5]),
+        ("gate 3", [20.0, -3.5]),
+        ("gate 4", [20.0, -0.5]),
+        ("gate 5", [30.0, -3.5]),
+        ("gate 6", [30.0, -0.5]),
+        ("cone 1", [50.0, -2.0]),
+        ("cone 2", [1.0, 2.0]),
+        ("cone 3", [1.0, 6.0]),
+        ("last", [7.0, 8.0]),
+    ];
+    assert_eq!(named.len(), wanted.len(), "{named:?}");
+    for ((name, at), (wanted, place)) in named.iter().zip(wanted) {
+        assert_eq!(*name, wanted);
+        assert!((at[0] - place[0]).abs() + (at[1] - place[1]).abs() < 1e-9, "{name} at {at:?}");
+    }
+    for (rest, words) in [
+        (
+            "[[cone]]\non = \"strait\"\nstation_m = 1.0\n",
+            "scenarios/a.toml:8:6: the map \"proving ground\" has no path \"strait\"; did you mean `straight`?",
+        ),
+        (
+            "[[cone]]\non = \"straight\"\nstation_m = 1400.0\n",
+            "scenarios/a.toml:9:13: `station_m` 1400 is beyond the end of \"straight\", 1300.000 m",
+        ),
+        (
+            "[[traffic]]\nname = \"a\"\non = \"straight\"\nstation_m = 1200.0\nspeed_mps = 5.0\n",
+            "beyond the ends of \"straight\", 0 to 1300.0 m: let it stop before",
+        ),
+    ] {
+        let shown = data.error(&format!("{head}{rest}"));
+        assert!(shown.contains(words), "expected `{words}` in:\n{shown}");
+    }
+    // It may go round and round.
+    let circling = "[[traffic]]\nname = \"a\"\non = \"skid_pad_left\"\nspeed_mps = 20.0\n";
+    assert_eq!(data.load(&format!("{head}{circling}")).unwrap().vehicles.len(), 1);
+}

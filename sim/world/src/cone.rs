@@ -30,10 +30,10 @@ const CONE_FRICTION: f64 = 0.7;
 const GROUND_FRICTION: f64 = 0.8;
 const CONE_RESTITUTION: f64 = 0.2;
 const GRAVITY_MPS2: f64 = 9.81;
-/// All of a cone is so near to its middle, m.
-const REACH_M: f64 = 0.34;
-/// A cone whose reach is so near to the hull is looked at in every step, m.
-const WAKE_M: f64 = 0.10;
+/// Half the sides of the box around a cone, m.
+const HALF_M: [f64; 3] = [0.5 * CONE_FOOT_M, 0.5 * CONE_FOOT_M, 0.5 * CONE_HEIGHT_M];
+/// A cone that is nearer to the hull is looked at in every step, m, and so is one that it reaches in two steps.
+const WAKE_M: f64 = 0.02;
 /// The hull gains less than this between two looks, m/s, and they are never farther apart, s: it does not accelerate
 /// by 10 g.
 const GAIN_MPS: f64 = 20.0;
@@ -149,13 +149,16 @@ impl Cones {
         if self.cones.is_empty() || (self.awake == 0 && time_s < self.look_at_s) {
             return;
         }
+        let [x, y, z] = motion.velocity_mps;
+        let speed_mps = (x * x + y * y + z * z).sqrt();
+        let wake_m = WAKE_M + 2.0 * dt_s * speed_mps;
         let mut nearest_m = f64::INFINITY;
         self.awake = 0;
         for (index, cone) in self.cones.iter_mut().enumerate() {
             let to_middle =
                 convert::rotation(cone.pose.orientation) * Vector::new(0.0, 0.0, 0.5 * CONE_HEIGHT_M);
-            let middle = convert::array(convert::vector(cone.pose.foot_m) + to_middle);
-            let gap_m = self.hull.distance_m(motion, middle) - REACH_M - WAKE_M;
+            let middle = convert::vector(cone.pose.foot_m) + to_middle;
+            let gap_m = self.hull.gap_m(motion, middle, cone.pose.orientation, HALF_M) - wake_m;
             if gap_m > 0.0 {
                 nearest_m = nearest_m.min(gap_m);
                 // One that was only passed stands as it stood; one that was hit tumbles until it lies.
@@ -180,9 +183,7 @@ impl Cones {
                 self.changes += 1;
             }
         }
-        let [x, y, z] = motion.velocity_mps;
-        let speed_mps = (x * x + y * y + z * z).sqrt() + GAIN_MPS;
-        self.look_at_s = time_s + (nearest_m / speed_mps).min(LOOK_EVERY_S);
+        self.look_at_s = time_s + (nearest_m / (speed_mps + GAIN_MPS)).min(LOOK_EVERY_S);
     }
 }
 

@@ -65,6 +65,29 @@ impl Hull {
     }
 }
 
+impl Hull {
+    /// How far a box (its middle, its attitude, half its sides) is from the hull at least, m; below 0 where they may
+    /// overlap.
+    pub(crate) fn gap_m(
+        &self,
+        motion: &HullMotion,
+        middle: Vector,
+        orientation: [f64; 4],
+        half_m: [f64; 3],
+    ) -> f64 {
+        let to_body = convert::rotation(motion.orientation).inverse();
+        let local = convert::array(to_body * (middle - convert::vector(motion.position_m)));
+        let turn = to_body * convert::rotation(orientation);
+        let sides = [Vector::X, Vector::Y, Vector::Z].map(|axis| convert::array(turn * axis));
+        // Farthest apart along an axis of the hull.
+        let gap = |i: usize| {
+            let reach = (0..3).map(|side| sides[side][i].abs() * half_m[side]).sum::<f64>();
+            (local[i] - self.centre_m[i]).abs() - 0.5 * self.size_m[i] - reach
+        };
+        gap(0).max(gap(1)).max(gap(2))
+    }
+}
+
 /// Where the hull is and how it moves. World frame ENU.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct HullMotion {

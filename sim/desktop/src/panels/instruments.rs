@@ -162,6 +162,7 @@ pub(super) fn draw(ui: &mut Ui, live: &mut Live) {
                 used,
                 2,
             );
+            road_friction(ui, &moment);
         });
         ui.separator();
         ui.horizontal_wrapped(|ui| {
@@ -193,6 +194,26 @@ pub(super) fn draw(ui: &mut Ui, live: &mut Live) {
                 .on_hover_text("standard deviation that the receiver claims, east or north, m");
         });
     });
+}
+
+/// The friction under each wheel, in the colours that the road is drawn in.
+fn road_friction(ui: &mut Ui, moment: &crate::session::Moment) {
+    let meaning = "friction of the ground under FL, FR, RL, RR: 1 is dry asphalt, 0.55 wet, 0.1 ice; in the colour of \
+                   the road there";
+    ui.label("road").on_hover_text(meaning);
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = 3.0;
+        for wheel in &moment.wheels {
+            let [r, g, b, _] = crate::scene::friction_colour(wheel.friction);
+            let fill = Color32::from(egui::Rgba::from_rgb(r, g, b));
+            let dark = 0.3 * r + 0.6 * g + 0.1 * b < 0.2;
+            let ink = if dark { Color32::WHITE } else { Color32::BLACK };
+            let text =
+                RichText::new(format!("{:.2}", wheel.friction)).small().color(ink).background_color(fill);
+            ui.label(text).on_hover_text(meaning);
+        }
+    });
+    ui.end_row();
 }
 
 fn mode_is_auto(mode: f32) -> bool {

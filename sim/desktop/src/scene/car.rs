@@ -387,9 +387,9 @@ pub(super) fn van(size: &Dimensions) -> Mesh {
                 .rev()
                 .map(|(dy, z)| {
                     let y = middle + dy;
-                    let axle = [0.0, size.wheelbase].into_iter().any(|axle| {
-                        Vec2::new(x - axle, y - size.radius).length() < 1.25 * size.radius
-                    });
+                    let axle = [0.0, size.wheelbase]
+                        .into_iter()
+                        .any(|axle| Vec2::new(x - axle, y - size.radius).length() < 1.25 * size.radius);
                     let is_window = y > 0.60 * size.height && y < 0.88 * size.height;
                     let is_side = z.abs() > 0.85 * half_z;
                     let screen = (0.795..0.895).contains(&share) && y > high - 0.06;
@@ -415,7 +415,12 @@ pub(super) fn van(size: &Dimensions) -> Mesh {
         let front = Vec3::new(size.x(0.985), 0.37 * size.height, out * 0.66 * size.half_width);
         shape.cuboid(front, Vec3::new(0.05, 0.06, 0.13), Quat::IDENTITY, tint(235, 235, 228));
     }
-    shape.cuboid(Vec3::new(rear, 0.55 * size.height, 0.0), Vec3::new(0.008, 0.36 * size.height, 0.008), Quat::IDENTITY, dark);
+    shape.cuboid(
+        Vec3::new(rear, 0.55 * size.height, 0.0),
+        Vec3::new(0.008, 0.36 * size.height, 0.008),
+        Quat::IDENTITY,
+        dark,
+    );
     shape.mesh()
 }
 

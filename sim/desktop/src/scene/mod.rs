@@ -5,6 +5,7 @@
 
 mod camera;
 mod car;
+mod obstacles;
 mod plain;
 mod road;
 mod shape;
@@ -14,6 +15,7 @@ mod texture;
 mod update;
 
 pub use camera::{CameraMode, FreeCamera};
+pub(crate) use obstacles::friction_colour;
 pub(crate) use target::{ScenePicture, picture};
 pub(crate) use update::SceneCamera;
 pub use update::{Layers, ScenePlugin};

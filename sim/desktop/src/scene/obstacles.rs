@@ -5,7 +5,7 @@
 
 use super::car::{self, Dimensions, Lamp};
 use super::shape::{Shape, tint};
-use super::update::{Scenery, SceneCamera};
+use super::update::{SceneCamera, Scenery};
 use super::{Place, road};
 use crate::live::Live;
 use bevy::light::NotShadowCaster;
@@ -156,10 +156,8 @@ pub(super) fn sight(
         ndc.filter(|ndc| ndc.z > 0.0 && ndc.x.abs() < 0.95 && ndc.y.abs() < 0.95)
     };
     let distance = |cone: &&Transform| cone.translation.distance_squared(eye.translation);
-    let nearest = cones
-        .iter()
-        .filter(|cone| ahead(cone).is_some())
-        .min_by(|a, b| distance(a).total_cmp(&distance(b)));
+    let nearest =
+        cones.iter().filter(|cone| ahead(cone).is_some()).min_by(|a, b| distance(a).total_cmp(&distance(b)));
     live.cone_on_screen = nearest.and_then(|cone| ahead(&cone)).map(|ndc| {
         let share = 0.5 * Vec2::new(1.0 + ndc.x, 1.0 - ndc.y);
         live.scene_px.min + share * live.scene_px.size()
@@ -180,7 +178,8 @@ fn cone() -> Mesh {
             .map(|turn| (Vec3::new(radius(y) * turn.cos(), y, radius(y) * turn.sin()), colour))
             .collect()
     };
-    let bands = [(thick, orange), (0.20, orange), (0.20, white), (0.34, white), (0.34, orange), (height, orange)];
+    let bands =
+        [(thick, orange), (0.20, orange), (0.20, white), (0.34, white), (0.34, orange), (height, orange)];
     shape.loft(&bands.map(|(y, colour)| ring(y, colour)));
     shape.mesh()
 }

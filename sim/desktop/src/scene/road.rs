@@ -62,10 +62,10 @@ pub(super) fn surface_colour(friction: f64, kind: &str) -> [f32; 4] {
     ];
     let mix = |a: [f32; 4], b: [f32; 4], t: f32| std::array::from_fn(|i| a[i] + (b[i] - a[i]) * t);
     let after = table.partition_point(|(at, _)| *at <= friction);
-    match (after.checked_sub(1).map(|index| table[index]), table.get(after)) {
-        (Some((low, from)), Some((high, to))) => mix(from, *to, ((friction - low) / (high - low)) as f32),
-        (Some((_, colour)), None) | (None, Some((_, colour))) => *colour,
-        (None, None) => dry,
+    let Some(&(high, to)) = table.get(after) else { return dry };
+    match after.checked_sub(1).map(|index| table[index]) {
+        Some((low, from)) => mix(from, to, ((friction - low) / (high - low)) as f32),
+        None => to,
     }
 }
 

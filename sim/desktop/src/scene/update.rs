@@ -6,7 +6,7 @@
 use super::camera::{CameraMode, FreeCamera, pose};
 use super::car::{self, Dimensions, Lamp};
 use super::shape::Shape;
-use super::{Place, plain, road, sky, target, texture};
+use super::{Place, obstacles, plain, road, sky, target, texture};
 use crate::live::{Live, Quality};
 use crate::session::Moment;
 use bevy::camera::visibility::NoFrustumCulling;
@@ -63,7 +63,14 @@ impl Plugin for ScenePlugin {
             .add_systems(Startup, light)
             .add_systems(
                 Update,
-                (follow_quality, build_world, move_car, travelled, draw_lines, target::fit, move_camera)
+                (
+                    (follow_quality, build_world, obstacles::build).chain(),
+                    (move_car, obstacles::follow).chain(),
+                    travelled,
+                    draw_lines,
+                    target::fit,
+                    (move_camera, obstacles::sight).chain(),
+                )
                     .chain(),
             );
     }
@@ -84,7 +91,7 @@ struct Loaded {
 
 /// Goes with the scenario.
 #[derive(Component)]
-struct Scenery;
+pub(super) struct Scenery;
 #[derive(Component)]
 struct CarBody;
 #[derive(Component)]
@@ -202,18 +209,19 @@ fn build_world(
     };
     let low = live.quality == Quality::Low;
     let world = road::build(&scenario.map, &place, [scenario.start.x_m, scenario.start.y_m], low);
-    let mut grainy = |strong: f32, smooth: bool| {
+    let mut grainy = |strong: f32, smooth: bool, perceptual_roughness: f32| {
         materials.add(StandardMaterial {
             base_color_texture: Some(images.add(texture::grain_image(strong, smooth))),
-            perceptual_roughness: 0.95,
-            reflectance: 0.15,
+            perceptual_roughness,
+            reflectance: if perceptual_roughness < 0.5 { 0.5 } else { 0.15 },
             // Most of a picture is ground: drawn in software, its light is in its colours.
             unlit: low,
             base_color: if low { Color::linear_rgb(1.5, 1.45, 1.4) } else { Color::WHITE },
             ..default()
         })
     };
-    let (asphalt, grass) = (grainy(0.30, false), grainy(0.38, true));
+    let (asphalt, grass, wet) =
+        (grainy(0.30, false, 0.95), grainy(0.38, true, 0.95), grainy(0.16, true, 0.32));
     let ground = matt(&mut materials, 0.95, 0.15);
     let mut spawn = |mesh: Option<Mesh>, material: &Handle<StandardMaterial>| {
         if let Some(mesh) = mesh {
@@ -222,6 +230,7 @@ fn build_world(
     };
     spawn(Some(world.land), if world.road.is_some() { &grass } else { &asphalt });
     spawn(world.road, &asphalt);
+    spawn(world.slick, &wet);
     spawn(world.markings, &ground);
     spawn(world.trees, &ground);
     spawn(world.barriers, &matt(&mut materials, 0.6, 0.4));
