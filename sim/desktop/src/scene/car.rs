@@ -394,7 +394,9 @@ pub(super) fn van(size: &Dimensions) -> Mesh {
                     let is_side = z.abs() > 0.85 * half_z;
                     let screen = (0.795..0.895).contains(&share) && y > high - 0.06;
                     let cab = (0.62..0.77).contains(&share) && is_window && is_side;
-                    let colour = if axle || y < low + 0.08 {
+                    // Its ends are closed in the colour of their edge.
+                    let is_end = i == 0 || i == 120;
+                    let colour = if (axle || y < low + 0.08) && !is_end {
                         dark
                     } else if screen && !is_side || cab {
                         glass
