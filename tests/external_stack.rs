@@ -7,7 +7,6 @@ use skidpad_engine::TopicMessage;
 use skidpad_ros1::{Master, Node, NodeOptions, TopicSpec, Uri, tcpros};
 use skidpad_scenario::{Library, LoadedScenario};
 use skidpad_stack::control::Control;
-use skidpad_test_support::{slow_stop, straight_road};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,11 +18,17 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-/// A slow drive along a straight line, as the control of each test is given it.
-fn scenario(duration_s: f64, more: &str) -> String {
-    let limits = "[pass]\nlateral_error_max_m = 0.10\nevents = { forbid = [\"disengaged\", \"estop\"] }\n";
-    straight_road("outside", duration_s, &(slow_stop(5.0) + more + limits))
-}
+const SCENARIO: &str = r#"schema = 1
+name = "outside"
+vehicle = "lincoln_mkz"
+map = "proving_ground"
+duration_s = 9.0
+start = { on = "straight", station_m = 5.0 }
+reference = { path = "straight", speed_mps = [[5.0, 0.0], [15.0, 5.0], [25.0, 5.0], [35.0, 0.0]] }
+[pass]
+lateral_error_max_m = 0.10
+events = { forbid = ["disengaged", "estop"] }
+"#;
 
 /// What goes wrong, by the wall time since the car was first seen in auto.
 #[derive(Clone, Copy, Default)]
@@ -166,10 +171,9 @@ impl Set {
     fn new(name: &str) -> Set {
         let alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let story = Story::new(name);
-        let text = scenario(9.0, "");
-        let file = story.file("outside.toml", &text);
+        let file = story.file("outside.toml", SCENARIO);
         let scenario =
-            Library::at(repository()).unwrap().load_text(&text, Path::new("outside.toml")).unwrap();
+            Library::at(repository()).unwrap().load_text(SCENARIO, Path::new("outside.toml")).unwrap();
         Set {
             _alone: alone,
             story,
@@ -243,7 +247,10 @@ fn a_control_that_comes_late_is_waited_for_engaged_and_drives_to_a_pass() {
 #[test]
 fn the_wish_for_real_time_priority_is_answered_in_output_and_report_and_never_an_error() {
     let set = Set::new("external_realtime");
-    let short = set.story.file("short.toml", scenario(1.0, "[operator]\nengage = false\n"));
+    let short = set.story.file(
+        "short.toml",
+        SCENARIO.replace("9.0", "1.0").replace("[pass]", "[operator]\nengage = false\n[pass]"),
+    );
     let (master, out) = (set.master.uri().to_string(), set.story.path("out"));
     let control = set.control(None, 1.0, Illness::default());
     let fixed = ["run", &short, "--ros-master", &master, "--external", "control", "--out", &out];
@@ -320,6 +327,22 @@ fn a_stack_whose_clock_is_three_times_as_fast_is_driven_at_three_times_the_pace(
     assert!(!has_event(&set.scenario(), "estop"));
 }
 
+/// A straight road and a stop.
+#[cfg(unix)]
+const STOP: &str = r#"schema = 1
+name = "faketime"
+vehicle = "lincoln_mkz"
+map = "proving_ground"
+duration_s = 14.0
+start = { on = "straight", station_m = 5.0 }
+reference = { path = "straight", speed_mps = [[5.0, 0.0], [15.0, 4.0], [25.0, 4.0], [35.0, 0.0]] }
+[pass]
+lateral_error_max_m = 0.2
+progress_min_pct = 98.0
+stopped = true
+events = { forbid = ["disengaged", "estop"] }
+"#;
+
 /// A process that is killed when it is dropped, and with it what it has started: faketime waits for what runs under it.
 #[cfg(unix)]
 struct Family(Child);
@@ -345,9 +368,7 @@ fn an_unmodified_controller_under_libfaketime_drives_at_three_times_the_pace_to_
         return skidpad_test_support::skip("faketime, or Python with google.protobuf under it, does not run");
     }
     let set = Set::new("external_faketime");
-    let limits = "[pass]\nlateral_error_max_m = 0.2\nprogress_min_pct = 98.0\nstopped = true\n\
-                  events = { forbid = [\"disengaged\", \"estop\"] }\n";
-    let file = set.story.file("faketime.toml", straight_road("faketime", 14.0, &(slow_stop(4.0) + limits)));
+    let file = set.story.file("faketime.toml", STOP);
     let messages = set.story.file("messages.binpb", skidpad_msgs::FILE_DESCRIPTOR_SET);
     let controller = repository().join("examples/ros1/pure_pursuit.py");
     let _controller = Family(
@@ -411,10 +432,8 @@ fn seats_without_a_way_in_or_out_are_refused() {
     let run = skidpad(&["run", file, "--link", "ros2"]).expect(2);
     assert!(run.stderr.contains("expected ros1"), "{}", run.stderr);
     let story = Story::new("external_check");
-    let wrong = story.file(
-        "wrong.toml",
-        format!("{}\n[links]\ncan = [\"kan0\"]\ntopics = [\"ros2\"]\n", scenario(9.0, "")),
-    );
+    let wrong =
+        story.file("wrong.toml", format!("{SCENARIO}\n[links]\ncan = [\"kan0\"]\ntopics = [\"ros2\"]\n"));
     let run = skidpad(&["check", &wrong]).expect(2);
     for words in ["`links.can`: no CAN link is named \"kan0\"", "`links.topics`: no link that carries topics"]
     {

@@ -12,7 +12,6 @@ use skidpad_msgs::apollo::control::{ControlCommand, PadMessage};
 use skidpad_msgs::lockstep::{
     Bye, Commands, FromSimulator, FromStack, Message, Ready, Step, Verdict, from_simulator, from_stack,
 };
-use skidpad_test_support::{slow_stop, straight_road};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -23,10 +22,18 @@ use std::time::{Duration, Instant};
 
 const HANDLING_LOOP: &str = "scenarios/tracking/waypoints_20kmh.toml";
 /// A straight road and a stop; whoever steers straight on passes.
-fn straight(name: &str, tables: &str) -> String {
-    let limits = "[pass]\nlateral_error_max_m = 0.2\nprogress_min_pct = 98.0\nstopped = true\n";
-    straight_road(name, 14.0, &(slow_stop(4.0) + tables + limits))
-}
+const STRAIGHT: &str = r#"schema = 1
+name = "straight"
+vehicle = "lincoln_mkz"
+map = "proving_ground"
+duration_s = 14.0
+start = { on = "straight", station_m = 5.0 }
+reference = { path = "straight", speed_mps = [[5.0, 0.0], [15.0, 4.0], [25.0, 4.0], [35.0, 0.0]] }
+[pass]
+lateral_error_max_m = 0.2
+progress_min_pct = 98.0
+stopped = true
+"#;
 
 /// Where it listens, as its clients write it.
 fn address(run: &mut Running) -> String {
@@ -122,9 +129,13 @@ fn the_python_client_passes_the_handling_loop_at_20_kmh_and_is_short() {
 /// Four short drives, one of them through a curve, as a folder of scenarios.
 fn folder_of_scenarios(story: &Story) -> String {
     for (file, name) in [("a", "straight a"), ("c", "straight c"), ("d", "straight d")] {
-        story.file(&format!("drives/{file}.toml"), straight(name, ""));
+        story.file(
+            &format!("drives/{file}.toml"),
+            STRAIGHT.replace("\"straight\"\nvehicle", &format!("\"{name}\"\nvehicle")),
+        );
     }
-    let slalom = straight("slalom b", "")
+    let slalom = STRAIGHT
+        .replace("\"straight\"\nvehicle", "\"slalom b\"\nvehicle")
         .replace("on = \"straight\"", "on = \"slalom\"")
         .replace("path = \"straight\"", "path = \"slalom\"");
     story.file("drives/b.toml", slalom);
@@ -182,9 +193,9 @@ fn the_cpp_client_passes_the_handling_loop_at_20_kmh() {
 fn of_a_folder_only_the_scenario_that_names_the_link_meets_the_stack() {
     let story = Story::new("lockstep_one_of_two");
     let (socket, link) = unix(&story);
-    let tables = format!("[stack]\ncontrol = \"external\"\n[links]\ntopics = [\"{link}\"]\n");
-    story.file("drives/a.toml", straight("alone", ""));
-    story.file("drives/b.toml", straight("straight", &tables));
+    let tables = format!("[stack]\ncontrol = \"external\"\n[links]\ntopics = [\"{link}\"]\n[pass]");
+    story.file("drives/a.toml", STRAIGHT.replace("\"straight\"\nvehicle", "\"alone\"\nvehicle"));
+    story.file("drives/b.toml", STRAIGHT.replace("[pass]", &tables));
     let out = story.path("out");
     let mut run = Running::start(&["run", &story.path("drives"), "--out", &out]);
     let client = rust_client(&address(&mut run));
@@ -228,7 +239,7 @@ fn a_slow_and_a_fast_stack_give_the_same_report_and_trace_to_the_byte() {
     let pauses = [Duration::ZERO, Duration::from_micros(700)];
     let [fast, slow] = [0, 1].map(|at| {
         let story = &stories[at];
-        let scenario = story.file("straight.toml", straight("straight", ""));
+        let scenario = story.file("straight.toml", STRAIGHT);
         drive(story, &scenario, "lockstep:tcp:127.0.0.1:0", |address| match pauses[at] {
             Duration::ZERO => rust_client(address),
             pause => rust_client(&slowly(address, pause)),
@@ -314,7 +325,7 @@ impl Stack {
 /// Runs the straight road with a stack that does so, which is given its first and its second of driving.
 fn misbehave(name: &str, answer_within_s: &str, act: impl FnOnce(Stack)) -> (Option<i32>, Value) {
     let story = Story::new(name);
-    let (scenario, out) = (story.file("straight.toml", straight("straight", "")), story.path("out"));
+    let (scenario, out) = (story.file("straight.toml", STRAIGHT), story.path("out"));
     let link = "lockstep:tcp:127.0.0.1:0";
     let arguments = [
         "run",
@@ -390,15 +401,22 @@ fn commands_that_are_no_numbers_are_an_event_and_do_no_harm_to_the_simulator() {
 }
 
 /// Stands in auto under a brake for five seconds, which is a pass.
-fn standing(name: &str) -> String {
-    straight_road(name, 5.0, &(slow_stop(4.0) + "[pass]\nstopped = true\n"))
-}
+const STANDING: &str = r#"schema = 1
+name = "standing"
+vehicle = "lincoln_mkz"
+map = "proving_ground"
+duration_s = 5.0
+start = { on = "straight", station_m = 5.0 }
+reference = { path = "straight", speed_mps = [[5.0, 0.0], [15.0, 4.0], [25.0, 4.0], [35.0, 0.0]] }
+[pass]
+stopped = true
+"#;
 
 #[test]
 fn a_stack_that_was_lost_and_stays_away_is_waited_for_once_and_then_briefly_until_it_comes() {
     let story = Story::new("lockstep_stays_away");
     for name in ["1", "2", "3", "4", "5"] {
-        story.file(&format!("drives/{name}.toml"), standing(name));
+        story.file(&format!("drives/{name}.toml"), STANDING.replace("standing", name));
     }
     let (drives, out) = (story.path("drives"), story.path("out"));
     let link = "lockstep:tcp:127.0.0.1:0";
@@ -488,7 +506,7 @@ impl Stand {
     fn new(name: &str, scenarios: &[&str], more: &[&str]) -> Stand {
         let story = Story::new(name);
         for name in scenarios {
-            story.file(&format!("drives/{name}.toml"), standing(name));
+            story.file(&format!("drives/{name}.toml"), STANDING.replace("standing", name));
         }
         let (socket, link) = unix(&story);
         let (drives, out) = (story.path("drives"), story.path("out"));
@@ -637,7 +655,7 @@ fn a_process_that_dies_before_it_is_ready_is_refused_and_another_may_come() {
 #[test]
 fn seats_that_cannot_be_outside_in_lock_step_are_refused_with_the_way_out() {
     let story = Story::new("lockstep_seats");
-    let scenario = story.file("straight.toml", straight("straight", ""));
+    let scenario = story.file("straight.toml", STRAIGHT);
     let link = ["--link", "lockstep:tcp:127.0.0.1:0"];
     let refused = |more: &[&str], words: &[&str]| {
         skidpad(&[&["run", &scenario][..], &link, more].concat()).expect_refusal("straight.toml", words);
@@ -658,7 +676,7 @@ fn seats_that_cannot_be_outside_in_lock_step_are_refused_with_the_way_out() {
 #[test]
 fn without_a_stack_it_is_exit_status_3_and_a_name_that_is_none_2() {
     let story = Story::new("lockstep_nobody");
-    let scenario = story.file("straight.toml", straight("straight", ""));
+    let scenario = story.file("straight.toml", STRAIGHT);
     let (socket, link) = unix(&story);
     let run =
         |link: &str| skidpad(&["run", &scenario, "--link", link, "--external", "control", "--wait", "1"]);
@@ -676,7 +694,7 @@ fn without_a_stack_it_is_exit_status_3_and_a_name_that_is_none_2() {
 #[test]
 fn who_is_told_to_end_while_it_waits_for_a_stack_leaves_no_socket_behind() {
     let story = Story::new("lockstep_interrupt");
-    let scenario = story.file("straight.toml", straight("straight", ""));
+    let scenario = story.file("straight.toml", STRAIGHT);
     let (socket, link) = unix(&story);
     let mut run =
         Running::start(&["run", &scenario, "--link", &link, "--external", "control", "--wait", "100"]);

@@ -43,8 +43,19 @@ pub fn lincoln_dbc() -> String {
 
 /// A straight road, a car at rest, and a canbus from outside.
 pub fn canbus_outside(duration_s: f64) -> String {
-    let tables = "[stack]\ncanbus = \"external\"\n[pass]\nstopped = true\n";
-    skidpad_test_support::straight_road("outside", duration_s, tables)
+    format!(
+        r#"schema = 1
+name = "outside"
+vehicle = "lincoln_mkz"
+map = "proving_ground"
+duration_s = {duration_s:?}
+start = {{ on = "straight", station_m = 5.0 }}
+[stack]
+canbus = "external"
+[pass]
+stopped = true
+"#
+    )
 }
 
 /// Where programs run: here, or in a network namespace that is removed with this value.

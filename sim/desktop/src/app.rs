@@ -2,7 +2,7 @@
 
 use crate::demo::{Demo, STATES, demo};
 use crate::gamepad::{self, Gamepad};
-use crate::hands::{keys, mouse};
+use crate::hands::{dropped, follow_full_screen, keys, mouse};
 use crate::live::{Live, Quality};
 use crate::panels::{self, PanelState};
 use crate::picture::Canvas;
@@ -78,6 +78,9 @@ pub struct Args {
     /// first high; low where no graphics card draws]
     #[arg(long, value_name = "QUALITY", value_enum)]
     quality: Option<Quality>,
+    /// Colours of the panels: dark or light [default: as last time, at first dark]
+    #[arg(long, value_name = "THEME", value_enum)]
+    theme: Option<Theme>,
     /// Begin as if for the first time, and remember nothing of this sitting
     #[arg(long)]
     fresh: bool,
@@ -93,6 +96,13 @@ pub struct Args {
     /// Size of the window or the picture
     #[arg(long, value_name = "WxH", default_value = "1280x720", value_parser = size)]
     size: (u32, u32),
+}
+
+/// Colours of the panels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Theme {
+    Dark,
+    Light,
 }
 
 const HELP: &str = "\
@@ -150,7 +160,9 @@ fn run(args: Args) -> Result<(), String> {
     if let Some(file) = &args.scenario {
         library.load(file).map_err(|error| error.to_string())?;
     }
-    let overlay = args.overlay.as_deref().map(read_trace).transpose().map_err(|error| error.to_string())?;
+    let overlay = args.overlay.as_deref();
+    let overlay = overlay.map(|file| read_trace(file).map(|run| (file, run))).transpose();
+    let overlay = overlay.map_err(|error| error.to_string())?;
     let folder = args.screenshot.clone().unwrap_or_else(|| PathBuf::from("."));
     std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     if !args.off_screen {
@@ -167,8 +179,8 @@ fn run(args: Args) -> Result<(), String> {
         (None, false, Some(last)) => Command::Load(last),
         (None, false, None) => Command::FreeDrive,
     });
-    if let Some(overlay) = overlay {
-        session.overlay(overlay);
+    if let Some((file, run)) = overlay {
+        session.overlay(&file.display().to_string(), run);
     }
     let files = scenario_files(&root);
     let mut live = Live {
@@ -197,6 +209,9 @@ fn run(args: Args) -> Result<(), String> {
     };
     live.recall(&settings);
     live.panels.verdicts = verdicts;
+    if let Some(theme) = args.theme {
+        live.panels.dark = theme == Theme::Dark;
+    }
     for problem in problems {
         eprintln!("skidpad-desktop: {problem}");
         live.panels.complain(problem);
@@ -272,7 +287,7 @@ fn app(live: Live, args: &Args) -> App {
         .insert_resource(AnyQuality(args.quality.is_none()))
         .add_systems(PreStartup, (suit_the_driver, camera).chain())
         .add_systems(PreUpdate, poll)
-        .add_systems(Update, (keys, mouse))
+        .add_systems(Update, (keys, mouse, dropped, follow_full_screen))
         .add_systems(Last, remember)
         .add_systems(EguiPrimaryContextPass, panels::draw);
     app

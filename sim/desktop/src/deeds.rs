@@ -5,7 +5,7 @@ use crate::panels;
 use crate::scene::CameraMode;
 use crate::session::Pace;
 use bevy::prelude::KeyCode;
-use skidpad_scenario::{CarFault, EventSpec, GearName, GnssFault, GustSpec, RoadChange};
+use skidpad_scenario::{CarFault, EventSpec, GearName, GnssFault, GustSpec, RoadChange, TurnName};
 
 /// What a key stands for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,11 +35,59 @@ pub enum Deed {
     Engage,
     Disengage,
     Gear(GearName),
+    Turn(TurnName),
     Fault(usize),
     Screenshot,
     Save,
     SaveDrive,
     FreeDrive,
+    Runs,
+    NoOverlay,
+    FullScreen,
+}
+
+/// What keys are about: the headings of the help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)] // its name says it
+pub enum About {
+    Time,
+    Driving,
+    Breaking,
+    Looking,
+    Panels,
+    Files,
+}
+
+impl About {
+    /// All of them, each with its heading.
+    pub const ALL: [(About, &'static str); 6] = [
+        (About::Time, "Run and time"),
+        (About::Driving, "Drive"),
+        (About::Breaking, "Break"),
+        (About::Panels, "Panels"),
+        (About::Looking, "Look"),
+        (About::Files, "Runs and files"),
+    ];
+}
+
+impl Deed {
+    /// Under which heading the help has it.
+    pub fn about(self) -> About {
+        use Deed::*;
+        match self {
+            RunPause | Step | StepBack | Restart | ToStart | ToEnd | Slower | Faster => About::Time,
+            Engage | Disengage | Gear(_) | Turn(_) | FreeDrive => About::Driving,
+            Fault(_) | Faults => About::Breaking,
+            Camera(_) | Layer(_) | Quality | FullScreen => About::Looking,
+            Instruments | Score | Lower | Fold | Tab(_) | Theme | Help => About::Panels,
+            Save | SaveDrive | Csv | PlotsPicture | Screenshot | Runs | NoOverlay => About::Files,
+        }
+    }
+
+    /// The name of its key; empty if it has none.
+    pub fn key(self) -> &'static str {
+        KEYS.iter().find(|(_, _, deed, _)| *deed == self).map_or("", |(_, name, ..)| name)
+    }
 }
 
 /// Every key, what it does, and how the help says it. Arrows (or W A S D) drive.
@@ -47,15 +95,15 @@ pub const KEYS: &[(KeyCode, &str, Deed, &str)] = &[
     (KeyCode::Space, "Space", Deed::RunPause, "run, pause"),
     (KeyCode::Period, ".", Deed::Step, "a step of 10 ms"),
     (KeyCode::Comma, ",", Deed::StepBack, "10 ms back in the recording"),
-    (KeyCode::KeyR, "R", Deed::Restart, "start again, without what was done by hand"),
+    (KeyCode::KeyR, "R", Deed::Restart, "start again, nothing by hand"),
     (KeyCode::Home, "Home", Deed::ToStart, "show the start of the recording"),
     (KeyCode::End, "End", Deed::ToEnd, "show the newest moment"),
     (KeyCode::Minus, "-", Deed::Slower, "slower"),
-    (KeyCode::Equal, "+", Deed::Faster, "faster; last as fast as the machine can"),
+    (KeyCode::Equal, "+", Deed::Faster, "faster; at last as it can"),
     (KeyCode::Digit1, "1", Deed::Camera(CameraMode::Chase), "camera behind the car"),
     (KeyCode::Digit2, "2", Deed::Camera(CameraMode::Cockpit), "camera at the driver's eyes"),
     (KeyCode::Digit3, "3", Deed::Camera(CameraMode::Top), "camera above, north up"),
-    (KeyCode::Digit4, "4", Deed::Camera(CameraMode::Free), "free camera: drag with the mouse, scroll"),
+    (KeyCode::Digit4, "4", Deed::Camera(CameraMode::Free), "free camera"),
     (KeyCode::Digit5, "5", Deed::Camera(CameraMode::Wheel), "camera at the left front wheel"),
     (KeyCode::Tab, "Tab", Deed::Fold, "fold the panels away"),
     (KeyCode::KeyP, "P", Deed::Tab(panels::Tab::Plots), "plots"),
@@ -66,36 +114,62 @@ pub const KEYS: &[(KeyCode, &str, Deed, &str)] = &[
     (KeyCode::KeyJ, "J", Deed::Tab(panels::Tab::Gains), "gains of control"),
     (KeyCode::KeyO, "O", Deed::Tab(panels::Tab::Outside), "links, peers and seats outside"),
     (KeyCode::KeyM, "M", Deed::Tab(panels::Tab::Place), "move the car: another start"),
-    (KeyCode::F2, "F2", Deed::Instruments, "instruments at the left"),
-    (KeyCode::F3, "F3", Deed::Score, "score at the right"),
-    (KeyCode::F4, "F4", Deed::Lower, "tables and plots below"),
+    (KeyCode::F2, "F2", Deed::Instruments, "left side: instruments"),
+    (KeyCode::F3, "F3", Deed::Score, "right side: score"),
+    (KeyCode::F4, "F4", Deed::Lower, "below: tables and plots"),
     (KeyCode::Digit6, "6", Deed::Layer(Layer::Reference), "draw the reference path"),
-    (KeyCode::Digit7, "7", Deed::Layer(Layer::Travelled), "draw the path driven, by lateral error"),
+    (KeyCode::Digit7, "7", Deed::Layer(Layer::Travelled), "draw the path driven"),
     (KeyCode::Digit8, "8", Deed::Layer(Layer::Trajectory), "draw the planned trajectory"),
     (KeyCode::Digit9, "9", Deed::Layer(Layer::Believed), "draw the believed position, 3 sigma"),
     (KeyCode::Digit0, "0", Deed::Layer(Layer::Forces), "draw the tyre forces"),
     (KeyCode::KeyU, "U", Deed::Layer(Layer::Ghost), "draw the run laid over"),
     (KeyCode::KeyK, "K", Deed::Theme, "dark, light"),
-    (KeyCode::KeyQ, "Q", Deed::Quality, "quality: shadows and smooth edges, or neither"),
+    (KeyCode::KeyQ, "Q", Deed::Quality, "quality: high, low"),
     (KeyCode::F1, "F1", Deed::Help, "this help"),
     (KeyCode::KeyE, "E", Deed::Engage, "engage: the operator presses START"),
     (KeyCode::KeyX, "X", Deed::Disengage, "disengage: the operator presses STOP"),
     (KeyCode::KeyV, "V", Deed::Gear(GearName::Drive), "selector to Drive"),
     (KeyCode::KeyN, "N", Deed::Gear(GearName::Neutral), "selector to Neutral"),
     (KeyCode::KeyZ, "Z", Deed::Gear(GearName::Reverse), "selector to Reverse"),
+    (KeyCode::Backspace, "Backsp", Deed::Gear(GearName::Park), "selector to Park"),
+    (KeyCode::KeyY, "Y", Deed::Turn(TurnName::Left), "turn signal left, off"),
+    (KeyCode::KeyI, "I", Deed::Turn(TurnName::Right), "turn signal right, off"),
     (KeyCode::KeyG, "G", Deed::Fault(0), "satellites lost for 3 s"),
-    (KeyCode::KeyH, "H", Deed::Faults, "all that may go wrong, each with a letter"),
+    (KeyCode::KeyH, "H", Deed::Faults, "list of all faults, by letters"),
     (KeyCode::KeyF, "F", Deed::FreeDrive, "load the drive by hand"),
-    (KeyCode::F5, "F5", Deed::Save, "save the run with all that was done as a scenario"),
-    (
-        KeyCode::F6,
-        "F6",
-        Deed::SaveDrive,
-        "save the drive as an RTK recording, with a scenario that follows it",
-    ),
+    (KeyCode::F5, "F5", Deed::Save, "save the run as a scenario"),
+    (KeyCode::F6, "F6", Deed::SaveDrive, "save the drive as an RTK recording"),
     (KeyCode::F7, "F7", Deed::Csv, "save the plotted signals as CSV"),
     (KeyCode::F8, "F8", Deed::PlotsPicture, "save a picture of the plots"),
+    (KeyCode::F9, "F9", Deed::Runs, "lay another run over this one"),
+    (KeyCode::F10, "F10", Deed::NoOverlay, "take the run laid over away"),
+    (KeyCode::F11, "F11", Deed::FullScreen, "full screen, window"),
     (KeyCode::F12, "F12", Deed::Screenshot, "screenshot"),
+];
+
+/// What the menu of the driver offers.
+pub const DRIVER: &[(&str, Deed)] = &[
+    ("Engage: press START", Deed::Engage),
+    ("Disengage: press STOP", Deed::Disengage),
+    ("Selector to Drive", Deed::Gear(GearName::Drive)),
+    ("Selector to Neutral", Deed::Gear(GearName::Neutral)),
+    ("Selector to Reverse", Deed::Gear(GearName::Reverse)),
+    ("Selector to Park", Deed::Gear(GearName::Park)),
+    ("Turn signal left", Deed::Turn(TurnName::Left)),
+    ("Turn signal right", Deed::Turn(TurnName::Right)),
+    ("Load the drive by hand", Deed::FreeDrive),
+    ("Move the car: another start", Deed::Tab(panels::Tab::Place)),
+];
+
+/// What the menu of files offers.
+pub const FILES: &[(&str, Deed)] = &[
+    ("Save the run as a scenario", Deed::Save),
+    ("Save the drive as RTK recording", Deed::SaveDrive),
+    ("Save the plotted signals as CSV", Deed::Csv),
+    ("Save a picture of the plots", Deed::PlotsPicture),
+    ("Screenshot", Deed::Screenshot),
+    ("Lay another run over this one", Deed::Runs),
+    ("Take the run laid over away", Deed::NoOverlay),
 ];
 
 /// A fault of the menu: its name, and what it is.
@@ -221,14 +295,64 @@ mod tests {
         }
     }
 
+    /// One of each kind of deed, whatever it is of; a new kind does not compile until it is here.
+    fn kind(deed: Deed) -> usize {
+        use Deed::*;
+        match deed {
+            Instruments => 0,
+            Score => 1,
+            Lower => 2,
+            Quality => 3,
+            Layer(_) => 4,
+            Faults => 5,
+            Csv => 6,
+            PlotsPicture => 7,
+            RunPause => 8,
+            Step => 9,
+            StepBack => 10,
+            Restart => 11,
+            ToStart => 12,
+            ToEnd => 13,
+            Slower => 14,
+            Faster => 15,
+            Camera(_) => 16,
+            Fold => 17,
+            Tab(_) => 18,
+            Theme => 19,
+            Help => 20,
+            Engage => 21,
+            Disengage => 22,
+            Gear(_) => 23,
+            Turn(_) => 24,
+            Fault(_) => 25,
+            Screenshot => 26,
+            Save => 27,
+            SaveDrive => 28,
+            FreeDrive => 29,
+            Runs => 30,
+            NoOverlay => 31,
+            FullScreen => 32,
+        }
+    }
+    const KINDS: usize = 33;
+
     #[test]
-    fn every_layer_and_every_tab_has_a_key() {
-        for (layer, ..) in Layer::ALL {
-            assert!(KEYS.iter().any(|(_, _, deed, _)| *deed == Deed::Layer(layer)), "{layer:?}");
+    fn every_deed_has_a_key_and_stands_in_the_help() {
+        let with_key: BTreeSet<usize> = KEYS.iter().map(|(_, _, deed, _)| kind(*deed)).collect();
+        assert_eq!(with_key, (0..KINDS).collect());
+        let of_layers = Layer::ALL.map(|(layer, ..)| Deed::Layer(layer));
+        let of_tabs = panels::Tab::ALL.map(|(tab, ..)| Deed::Tab(tab));
+        let of_cameras = CameraMode::ALL.map(Deed::Camera);
+        let of_menus = DRIVER.iter().chain(FILES).map(|(_, deed)| *deed);
+        let turns = [TurnName::Left, TurnName::Right].map(Deed::Turn);
+        for deed in of_layers.into_iter().chain(of_tabs).chain(of_cameras).chain(of_menus).chain(turns) {
+            assert!(!deed.key().is_empty(), "{deed:?}");
         }
-        for (tab, name, _) in panels::Tab::ALL {
-            assert!(KEYS.iter().any(|(_, _, deed, _)| *deed == Deed::Tab(tab)), "{name}");
-        }
+        // The help goes through the headings: every key is under one of them.
+        let shown = About::ALL.iter().flat_map(|(about, _)| {
+            KEYS.iter().filter(|(_, _, deed, _)| deed.about() == *about).map(|(_, name, ..)| *name)
+        });
+        assert_eq!(shown.collect::<BTreeSet<_>>(), KEYS.iter().map(|(_, name, ..)| *name).collect());
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::session::{Axes, Command, DriverWish, Keys, State};
 use bevy::input::mouse::{AccumulatedMouseMotion, AccumulatedMouseScroll};
 use bevy::prelude::*;
 use bevy::render::view::screenshot::Screenshot;
+use bevy::window::{FileDragAndDrop, MonitorSelection, WindowMode};
 use bevy_egui::input::EguiWantsInput;
 use skidpad_scenario::GearName;
 
@@ -117,6 +118,28 @@ fn choose_fault(keyboard: &ButtonInput<KeyCode>, live: &mut Live) {
     }
     if chosen.is_some() || keyboard.just_pressed(KeyCode::Escape) {
         live.panels.faults = false;
+    }
+}
+
+/// Opens what is dropped onto the window.
+pub(crate) fn dropped(mut files: MessageReader<FileDragAndDrop>, mut live: ResMut<Live>) {
+    for file in files.read() {
+        if let FileDragAndDrop::DroppedFile { path_buf, .. } = file {
+            live.open(path_buf);
+        }
+    }
+}
+
+/// The whole screen, or a window.
+pub(crate) fn follow_full_screen(live: Res<Live>, mut windows: Query<&mut Window>) {
+    let wanted = match live.panels.full_screen {
+        true => WindowMode::BorderlessFullscreen(MonitorSelection::Current),
+        false => WindowMode::Windowed,
+    };
+    for mut window in &mut windows {
+        if window.mode != wanted {
+            window.mode = wanted;
+        }
     }
 }
 

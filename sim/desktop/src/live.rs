@@ -4,11 +4,11 @@ use crate::deeds::{Deed, FAULTS, next_pace};
 use crate::gamepad::Gamepad;
 use crate::panels::{self, PanelState};
 use crate::scene::{CameraMode, Layers};
-use crate::session::{Command, DriverWish, Moment, Pace, Session, State, csv};
+use crate::session::{Command, DriverWish, Moment, Pace, Session, State, csv, read_run};
 use crate::settings::{Settings, Store};
 use bevy::prelude::*;
 use skidpad_scenario::{EventSpec, Pad};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// Pictures that the plots are given to be drawn before they are photographed.
@@ -142,6 +142,30 @@ impl Live {
         }
     }
 
+    /// Lays the run of a file over this one.
+    pub fn lay_over(&mut self, file: &Path) {
+        let scenario = self.session.view().scenario.clone();
+        match read_run(file, scenario.as_ref().map(|scenario| &scenario.frame)) {
+            Ok(run) => {
+                let name = panels::runs::short(file);
+                self.session.overlay(&name, run);
+                self.panels.runs.remember(file);
+                self.panels.say(format!("{name} lies over this run, dashed; F10 takes it away"));
+            }
+            Err(error) => self.panels.complain(error.to_string()),
+        }
+    }
+
+    /// Opens a file that was dropped onto the window: a scenario, or a run to be laid over this one.
+    pub fn open(&mut self, file: &Path) {
+        if file.extension().is_some_and(|ending| ending == "toml") {
+            self.scrub = None;
+            self.session.order(Command::Load(file.to_path_buf()));
+        } else {
+            self.lay_over(file);
+        }
+    }
+
     /// What is to be remembered of this sitting.
     pub(crate) fn settings(&self) -> Settings {
         let mut layers = self.layers;
@@ -186,7 +210,7 @@ impl Live {
                 self.scrub_to(now_s - 0.01);
             }
             Deed::Restart => {
-                self.scrub = None;
+                (self.scrub, self.wish) = (None, DriverWish::default());
                 self.session.order(Command::Restart);
             }
             Deed::ToStart => self.scrub_to(0.0),
@@ -201,6 +225,7 @@ impl Live {
             Deed::Engage => self.inject(EventSpec { pad: Some(Pad::Start), ..EventSpec::default() }),
             Deed::Disengage => self.inject(EventSpec { pad: Some(Pad::Stop), ..EventSpec::default() }),
             Deed::Gear(gear) => self.wish.gear = Some(gear),
+            Deed::Turn(side) => self.wish.turn = Some(side).filter(|_| self.wish.turn != Some(side)),
             Deed::Fault(index) => self.inject((FAULTS[index].1)()),
             Deed::Screenshot => self.panels.wants_screenshot = true,
             Deed::Save => self.session.order(Command::Save(self.folder.join("my_run.toml"))),
@@ -222,6 +247,15 @@ impl Live {
             }
             Deed::Faults => self.panels.faults = !self.panels.faults,
             Deed::Csv => self.export_csv(),
+            Deed::Runs => self.panels.runs.toggle(&self.folder),
+            Deed::NoOverlay => {
+                let text = match self.session.take_overlay_away() {
+                    true => "nothing is laid over this run any more",
+                    false => "nothing is laid over this run; F9 opens one",
+                };
+                self.panels.say(text.into());
+            }
+            Deed::FullScreen => self.panels.full_screen = !self.panels.full_screen,
             Deed::PlotsPicture => {
                 self.panels.show(panels::Tab::Plots);
                 self.panels.wants_plots = Some(PLOTS_SETTLE);

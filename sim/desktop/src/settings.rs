@@ -40,12 +40,20 @@ pub struct Settings {
     pub lower: bool,
     /// Height of the lower panel, points; 0: as it comes.
     pub lower_height: f32,
-    /// Width of the score, points; 0: as it comes.
+    /// Width of the right side, points; 0: as it comes.
     pub score_width: f32,
+    /// Width of the left side, points; 0: as it comes.
+    pub left_width: f32,
     /// Layers that are not drawn, by their names.
     pub hidden: Vec<String>,
     /// The signals of each plot.
     pub plots: Vec<Vec<String>>,
+    /// Runs that were laid over others, the last one first.
+    pub recent: Vec<PathBuf>,
+    /// Panels that are elsewhere than at first, by their names: `left`, `right`, `below` or `window`.
+    pub moved: BTreeMap<String, String>,
+    /// Left, top, width and height of panels in windows of their own, points.
+    pub windows: BTreeMap<String, [f32; 4]>,
 }
 
 impl Default for Settings {
@@ -61,8 +69,12 @@ impl Default for Settings {
             lower: true,
             lower_height: 0.0,
             score_width: 0.0,
+            left_width: 0.0,
             hidden: Vec::new(),
             plots: Vec::new(),
+            recent: Vec::new(),
+            moved: BTreeMap::new(),
+            windows: BTreeMap::new(),
         }
     }
 }
@@ -157,12 +169,17 @@ fn read_settings(table: &toml::Table) -> (Settings, bool) {
         take(table, "score_width", &mut settings.score_width),
         take(table, "hidden", &mut settings.hidden),
         take(table, "plots", &mut settings.plots),
+        take(table, "left_width", &mut settings.left_width),
+        take(table, "recent", &mut settings.recent),
+        take(table, "moved", &mut settings.moved),
+        take(table, "windows", &mut settings.windows),
     ];
     settings.scenario = Some(scenario).filter(|file| !file.as_os_str().is_empty());
     // A panel without end hides everything else.
     let size = |size: f32| if size.is_finite() { size.clamp(0.0, 2000.0) } else { 0.0 };
     settings.lower_height = size(settings.lower_height);
     settings.score_width = size(settings.score_width);
+    settings.left_width = size(settings.left_width);
     (settings, whole.iter().all(|whole| *whole))
 }
 
@@ -281,6 +298,9 @@ mod tests {
             plots: vec![vec!["speed_mps".into()], vec![]],
             hidden: vec!["forces".into()],
             lower_height: 300.0,
+            recent: vec!["/a/trace.csv".into()],
+            moved: BTreeMap::from([("CAN".into(), "window".into())]),
+            windows: BTreeMap::from([("CAN".into(), [10.0, 20.0, 300.0, 200.0])]),
             ..Settings::default()
         };
         let verdicts = Verdicts::from([

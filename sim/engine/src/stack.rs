@@ -116,10 +116,15 @@ pub(crate) struct StackParts {
     pub(crate) canbus: Option<Canbus>,
 }
 
+/// Time between two commands of the embedded control.
+fn control_period(conf: &ControlConf) -> Duration {
+    Duration::from_nanos((conf.control_period_s * 1e9).round() as u64)
+}
+
 impl Stack {
     pub(crate) fn new(parts: StackParts) -> Self {
         let StackParts { external, control, .. } = parts;
-        let control_period = Duration::from_nanos((control.control_period_s * 1e9).round() as u64);
+        let control_period = control_period(&control);
         let external_mode = parts.canbus.is_none().then_some(DrivingMode::CompleteManual);
         Stack {
             epoch_unix_s: parts.epoch_unix_s,
@@ -193,8 +198,9 @@ impl Stack {
         }
     }
 
-    /// The embedded control takes other parameters; its period stays.
+    /// The embedded control takes other parameters. Another period counts from its next command on.
     pub(crate) fn set_control_conf(&mut self, conf: &ControlConf) {
+        self.control_timer.set_period(control_period(conf));
         self.control.set_conf(conf.clone());
     }
 

@@ -1,8 +1,10 @@
 //! The closed loop as its users know it: short drives on the shipped proving ground, seen from outside.
 
 use proptest::prelude::*;
-use skidpad_engine::{Outcome, RunOptions, Simulation, TraceSample};
+use skidpad_engine::{Outcome, Outside, RunOptions, Simulation, TopicMessage, TraceSample};
+use skidpad_kernel::SimTime;
 use skidpad_scenario::{Library, LoadedScenario};
+use skidpad_score::Standing;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -653,4 +655,98 @@ fn vehicles_that_are_passed_leave_no_trace_in_the_truth() {
     let (_, passed) = run(&coasting(3.0, beside));
     assert_eq!(passed.truth_hash, bare.truth_hash);
     assert!(passed.verdict.passed, "{:?}", passed.events);
+}
+
+/// Listens for the instants of the control commands.
+#[derive(Default)]
+struct CommandTimes(Vec<u64>);
+
+impl Outside for CommandTimes {
+    fn listens(&self) -> bool {
+        true
+    }
+
+    fn message_out(&mut self, now: SimTime, message: &TopicMessage) {
+        if matches!(message, TopicMessage::Command(_)) {
+            self.0.push(now.as_ns() / 1_000_000);
+        }
+    }
+}
+
+#[test]
+fn control_that_is_told_another_period_commands_at_that_from_then_on() {
+    let change = "[[event]]\nwhen = { time_s = 3.0 }\ncontrol = { control_period_s = 0.02 }\n";
+    let mut simulation = Simulation::new(&straight(change), &RunOptions::default()).unwrap();
+    let mut heard = CommandTimes::default();
+    while simulation.now() < SimTime::from_ms(5000) {
+        simulation.step_outside(&mut heard);
+    }
+    let gaps_ms = |from_ms: u64, to_ms: u64| {
+        let within: Vec<u64> = heard.0.iter().copied().filter(|ms| (from_ms..to_ms).contains(ms)).collect();
+        within.windows(2).map(|pair| pair[1] - pair[0]).collect::<Vec<_>>()
+    };
+    assert!(gaps_ms(1000, 3000).iter().all(|gap| *gap == 10) && gaps_ms(1000, 3000).len() > 195);
+    assert!(gaps_ms(3020, 5000).iter().all(|gap| *gap == 20), "{:?}", gaps_ms(3020, 5000));
+    assert!(gaps_ms(3020, 5000).len() > 95);
+}
+
+#[test]
+fn what_is_broken_while_a_run_goes_on_is_broken_at_its_end_and_nothing_is_in_one_that_passes() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios");
+    let mut seen = std::collections::BTreeMap::<String, usize>::new();
+    for (file, passes) in [
+        ("stopping/emergency_stop_split.toml", true),
+        ("stopping/stop_and_hold_20_down.toml", true),
+        ("faults/steering_reset.toml", true),
+        ("faults/gnss_outage_in_curve.toml", true),
+        ("tracking/slalom_30kmh.toml", true),
+        // With limits that it cannot keep, and metrics that no shipped scenario bounds.
+        ("tracking/skid_pad_left.toml", false),
+        ("stopping/emergency_stop_wet.toml", false),
+    ] {
+        let mut scenario = library().load(&root.join(file)).unwrap();
+        if !passes {
+            let pass = &mut scenario.scenario.pass;
+            pass.lateral_error_max_m = Some(0.01);
+            pass.lateral_error_rms_m = Some(0.02);
+            pass.steering_wheel_rate_max_dps = Some(10.0);
+            pass.top_speed_min_mps = Some(30.0);
+            pass.top_speed_max_mps = Some(2.0);
+            pass.stop_within_m = Some(1.0);
+            pass.stop_deceleration_min_mps2 = Some(20.0);
+            pass.engaged_min_s = Some(1e3);
+            pass.stopped = Some(false);
+            pass.final_speed_min_mps = Some(1.0);
+            pass.events.require = vec!["bus_off".into()];
+            pass.events.forbid = Some(vec!["engaged".into()]);
+        }
+        let mut simulation = Simulation::new(&scenario, &RunOptions::default()).unwrap();
+        let mut broken = std::collections::BTreeSet::new();
+        while !simulation.is_finished() {
+            if simulation.step().is_some_and(|sample| sample.sample.time_s.rem_euclid(0.5) < 1e-6) {
+                for limit in simulation.score_so_far().1.limits {
+                    let standing = limit.standing(false);
+                    *seen.entry(format!("{standing:?}")).or_default() += 1;
+                    if standing == Standing::Broken {
+                        broken.insert(limit.name);
+                    } else {
+                        assert!(!broken.contains(&limit.name), "{file}: {} has recovered", limit.name);
+                    }
+                }
+            }
+        }
+        let verdict = simulation.finish().verdict;
+        assert_eq!(verdict.passed, passes, "{file}: {verdict:?}");
+        assert_eq!(broken.is_empty(), passes, "{file}: {broken:?}");
+        for limit in &verdict.limits {
+            assert!(
+                !limit.passed || !broken.contains(&limit.name),
+                "{file}: {} was called broken",
+                limit.name
+            );
+            let at_end = if limit.passed { Standing::Holds } else { Standing::Broken };
+            assert_eq!(limit.standing(true), at_end, "{file}: {}", limit.name);
+        }
+    }
+    assert_eq!(seen.keys().collect::<Vec<_>>(), ["Beyond", "Broken", "Holds", "Open"], "{seen:?}");
 }

@@ -32,6 +32,15 @@ impl Periodic {
         true
     }
 
+    /// Another spacing from the next instant on, which stays.
+    ///
+    /// # Panics
+    /// If `period` is zero.
+    pub fn set_period(&mut self, period: Duration) {
+        assert!(!period.is_zero(), "a periodic schedule needs a period above zero");
+        self.period = period;
+    }
+
     /// The next instant.
     pub fn next(&self) -> SimTime {
         self.next
@@ -52,6 +61,22 @@ mod tests {
         let mut schedule = Periodic::new(Duration::from_millis(20), Duration::from_millis(3));
         let fired: Vec<u64> = (0..64).filter(|ms| schedule.due(SimTime::from_ms(*ms))).collect();
         assert_eq!(fired, [3, 23, 43, 63]);
+    }
+
+    #[test]
+    fn another_period_holds_from_the_next_instant_on() {
+        let mut schedule = Periodic::new(Duration::from_millis(10), Duration::from_millis(2));
+        let mut fired = Vec::new();
+        for ms in 0..60 {
+            if ms == 25 {
+                schedule.set_period(Duration::from_millis(5));
+            }
+            if ms == 43 {
+                schedule.set_period(Duration::from_millis(12));
+            }
+            fired.extend(schedule.due(SimTime::from_ms(ms)).then_some(ms));
+        }
+        assert_eq!(fired, [2, 12, 22, 32, 37, 42, 47, 59]);
     }
 
     #[test]

@@ -12,17 +12,23 @@ use skidpad_msgs::lockstep::{
     Commands, FromStack, Hello, Leave, Message, Ready, Topic as TopicOffer, from_stack,
 };
 use skidpad_scenario::{Library, LoadedScenario};
-use skidpad_test_support::{Damage, damaged, straight_road};
+use skidpad_test_support::{Damage, damaged};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::LazyLock;
 
+const SCENARIO: &str = r#"schema = 1
+name = "damage"
+vehicle = "lincoln_mkz"
+map = "proving_ground"
+duration_s = 3600.0
+start = { on = "straight", station_m = 5.0 }
+reference = { path = "straight", speed_mps = [[5.0, 0.0], [15.0, 4.0], [200.0, 4.0]] }
+"#;
+
 static SCENE: LazyLock<LoadedScenario> = LazyLock::new(|| {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let reference =
-        "reference = { path = \"straight\", speed_mps = [[5.0, 0.0], [15.0, 4.0], [200.0, 4.0]] }\n";
-    let text = straight_road("damage", 3600.0, reference);
-    Library::at(&root).unwrap().load_text(&text, Path::new("damage.toml")).unwrap()
+    Library::at(&root).unwrap().load_text(SCENARIO, Path::new("damage.toml")).unwrap()
 });
 
 /// Hears what a car and its stack publish.

@@ -7,7 +7,6 @@ use skidpad_msgs::apollo::{common::Header, control::ControlCommand};
 use skidpad_msgs::{FILE_DESCRIPTOR_SET, Message};
 use skidpad_ros1::{Client, Master, Node, NodeOptions, TopicSpec, Uri, tcpros, xmlrpc::Value};
 use skidpad_scenario::{Library, LoadedScenario};
-use skidpad_test_support::straight_road;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -20,11 +19,18 @@ fn root() -> PathBuf {
 }
 
 fn scenario(duration_s: f64) -> LoadedScenario {
-    let text = straight_road(
-        "over ROS",
-        duration_s,
-        "reference = { path = \"straight\", speed_mps = [[5.0, 0.0], [15.0, 5.0], [35.0, 5.0], [50.0, 0.0]] }\n\
-         pass = { lateral_error_max_m = 0.3, stopped = true }\n",
+    let text = format!(
+        r#"schema = 1
+        name = "over ROS"
+        vehicle = "lincoln_mkz"
+        map = "proving_ground"
+        duration_s = {duration_s:?}
+        start = {{ on = "straight", station_m = 5.0 }}
+        reference = {{ path = "straight", speed_mps = [[5.0, 0.0], [15.0, 5.0], [35.0, 5.0], [50.0, 0.0]] }}
+        [pass]
+        lateral_error_max_m = 0.3
+        stopped = true
+        "#
     );
     Library::at(&root()).unwrap().load_text(&text, Path::new("ros.toml")).unwrap()
 }

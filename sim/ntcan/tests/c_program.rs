@@ -421,6 +421,19 @@ fn opening_talking_and_closing_leaves_nothing_behind() {
     println!("{}", client.finish());
 }
 
+/// A straight road, a car at rest, and a canbus from outside.
+const SCENARIO: &str = r#"schema = 1
+name = "canbus of a C program"
+vehicle = "lincoln_mkz"
+map = "proving_ground"
+duration_s = 14.0
+start = { on = "straight", station_m = 5.0 }
+[stack]
+canbus = "external"
+[pass]
+stopped = true
+"#;
+
 #[test]
 fn a_program_for_the_card_drives_the_simulated_car_to_5_mps_and_stops_it() {
     let Some(folder) = program() else { return };
@@ -430,9 +443,7 @@ fn a_program_for_the_card_drives_the_simulated_car_to_5_mps_and_stops_it() {
         return skidpad_test_support::skip("skidpad is not built: run `cargo build` first");
     }
     let scenario = folder.join("outside.toml");
-    let tables = "[stack]\ncanbus = \"external\"\n[pass]\nstopped = true\n";
-    let text = skidpad_test_support::straight_road("canbus of a C program", 14.0, tables);
-    std::fs::write(&scenario, text).unwrap();
+    std::fs::write(&scenario, SCENARIO).unwrap();
     let mut simulator = Command::new(skidpad)
         .arg("run")
         .arg(scenario)

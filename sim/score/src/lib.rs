@@ -19,8 +19,8 @@ mod scorer;
 mod signal;
 
 pub use limits::{
-    Bound, COLLISION_EVENT, EMERGENCY_STOP_EVENT, EventLimits, LimitInfo, LimitResult, PassLimits, Verdict,
-    verdict,
+    Bound, COLLISION_EVENT, EMERGENCY_STOP_EVENT, EventLimits, LimitInfo, LimitResult, PassLimits, Standing,
+    Verdict, verdict,
 };
 pub use metrics::{MetricInfo, Metrics};
 pub use profile::{ProfileError, SpeedProfile};

@@ -254,6 +254,70 @@ pub struct LimitResult {
     pub unit: &'static str,
 }
 
+/// How a limit stands while the run goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It holds as far as the run has come.
+    Holds,
+    /// Not decided yet: the car has not come so far, or only the end of the run tells.
+    Open,
+    /// Beyond the limit now; a mean or a share that may come back.
+    Beyond,
+    /// Broken, whatever comes.
+    Broken,
+}
+
+/// How a metric develops in a run.
+enum Course {
+    /// It never falls: a largest value, a count, a way.
+    Grows,
+    /// It is measured once, at some instant of the run.
+    Once,
+    /// A mean, a share or a rate over the run so far.
+    Varies,
+    /// It belongs to the last instant of the run.
+    AtEnd,
+}
+
+fn course(metric: &str) -> Course {
+    match metric {
+        "stopped" | "final_speed_mps" => Course::AtEnd,
+        "end_station_error_m" | "end_lateral_error_m" | "end_heading_error_deg" => Course::AtEnd,
+        "stop_distance_m" | "stop_deceleration_mps2" => Course::Once,
+        "steering_reversals_1pmin" | "pedal_alternations_1pkm" => Course::Varies,
+        _ if ["_rms_", "_mean_", "_p95_", "_p99_", "_within_"].iter().any(|part| metric.contains(part)) => {
+            Course::Varies
+        }
+        _ => Course::Grows,
+    }
+}
+
+impl LimitResult {
+    /// How it stands in a run that goes on; once the run is `finished`, it holds or is broken.
+    pub fn standing(&self, finished: bool) -> Standing {
+        let by_end = if self.passed { Standing::Holds } else { Standing::Broken };
+        if finished {
+            return by_end;
+        }
+        if self.margin.is_nan() {
+            return Standing::Open;
+        }
+        // Flags and events are called as what they bound; a count of events grows.
+        let info = PassLimits::INFO.iter().find(|info| info.name == self.name);
+        match (course(info.map_or(&self.name, |info| info.metric)), self.bound) {
+            (Course::AtEnd, _) => Standing::Open,
+            (_, _) if self.passed => Standing::Holds,
+            (Course::Varies, _) => Standing::Beyond,
+            (Course::Once, _) => Standing::Broken,
+            (Course::Grows, Bound::AtMost) => Standing::Broken,
+            (Course::Grows, Bound::AtLeast) => Standing::Open,
+            // A flag that rises once: wanted and not risen yet, or risen and not wanted.
+            (Course::Grows, Bound::Equal) if self.limit > self.value => Standing::Open,
+            (Course::Grows, Bound::Equal) => Standing::Broken,
+        }
+    }
+}
+
 /// Whether a run passed, limit by limit.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Verdict {
@@ -377,5 +441,54 @@ mod tests {
         };
         assert!(!verdict(&Metrics::default(), &limits, NO_EVENTS).passed);
         assert!(verdict(&Metrics::default(), &limits, &[(2.0, "bywire_timeout")]).passed);
+    }
+
+    #[test]
+    fn while_a_run_goes_on_only_what_cannot_recover_is_broken() {
+        let limits = PassLimits {
+            lateral_error_max_m: Some(0.3),
+            lateral_error_rms_m: Some(0.1),
+            progress_min_pct: Some(99.0),
+            end_station_error_max_m: Some(0.5),
+            stop_deceleration_min_mps2: Some(6.0),
+            stopped: Some(true),
+            limit_cycle: Some(false),
+            events: EventLimits { require: vec!["estop".into()], forbid: None },
+            ..Default::default()
+        };
+        let metrics = Metrics {
+            lateral_error_max_m: 0.2,
+            lateral_error_rms_m: 0.15,
+            progress_pct: 12.0,
+            ..Default::default()
+        };
+        let standing = |metrics: &Metrics, events: &[(f64, &str)], finished: bool, name: &str| {
+            let verdict = verdict(metrics, &limits, events);
+            let limit = verdict.limits.iter().find(|limit| limit.name == name).unwrap().clone();
+            limit.standing(finished)
+        };
+        let now = |name: &str| standing(&metrics, NO_EVENTS, false, name);
+        assert_eq!(now("lateral_error_max_m"), Standing::Holds);
+        assert_eq!(now("lateral_error_rms_m"), Standing::Beyond);
+        for name in ["progress_min_pct", "end_station_error_max_m", "stop_deceleration_min_mps2", "stopped"] {
+            assert_eq!(now(name), Standing::Open, "{name}");
+            assert_eq!(standing(&metrics, NO_EVENTS, true, name), Standing::Broken, "{name}");
+        }
+        assert_eq!((now("events.require: estop"), now("limit_cycle")), (Standing::Open, Standing::Holds));
+        assert_eq!(now("events.forbid: collision"), Standing::Holds);
+        // The car stands, at the wrong place: it may go on.
+        let rests = Metrics { stopped: true, end_station_error_m: -40.0, ..metrics.clone() };
+        assert_eq!(standing(&rests, NO_EVENTS, false, "end_station_error_max_m"), Standing::Open);
+        let worse = Metrics {
+            lateral_error_max_m: -0.31,
+            stop_deceleration_mps2: 5.0,
+            limit_cycle: true,
+            ..metrics.clone()
+        };
+        for name in ["lateral_error_max_m", "stop_deceleration_min_mps2", "limit_cycle"] {
+            assert_eq!(standing(&worse, NO_EVENTS, false, name), Standing::Broken, "{name}");
+        }
+        let crash = [(1.0, "collision")];
+        assert_eq!(standing(&metrics, &crash, false, "events.forbid: collision"), Standing::Broken);
     }
 }

@@ -1,5 +1,4 @@
-//! What the tests of all rooms share: the folder of reference data, skipping aloud, a road to meet a stack on, and damage to
-//! bytes.
+//! What the tests of all rooms share: the folder of reference data, skipping aloud, and damage to bytes.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -24,28 +23,6 @@ pub fn skip(reason: &str) {
     let test = thread.name().unwrap_or("a test").to_string();
     // A terminal that is gone is no reason to fail.
     let _ = writeln!(std::io::stderr(), "skipped: {test}: {reason}");
-}
-
-/// A scenario: the Lincoln stands on the proving ground's straight and level road. `more` are its further lines, as
-/// [`slow_stop`] and limits.
-pub fn straight_road(name: &str, duration_s: f64, more: &str) -> String {
-    format!(
-        r#"schema = 1
-name = "{name}"
-vehicle = "lincoln_mkz"
-map = "proving_ground"
-duration_s = {duration_s:?}
-start = {{ on = "straight", station_m = 5.0 }}
-{more}"#
-    )
-}
-
-/// What planning wants on [`straight_road`], as a line of a scenario: 30 m, `top_mps` in the middle, and a stop. Whoever steers straight
-/// on passes.
-pub fn slow_stop(top_mps: f64) -> String {
-    format!(
-        "reference = {{ path = \"straight\", speed_mps = [[5.0, 0.0], [15.0, {top_mps:?}], [25.0, {top_mps:?}], [35.0, 0.0]] }}\n"
-    )
 }
 
 /// A damage to bytes: which one, where, and with what. Any numbers are one.

@@ -1,12 +1,13 @@
 //! The scenarios that there are, and the parameters of control.
 
 use super::{bad, good};
+use crate::deeds::Deed;
 use crate::live::Live;
-use crate::session::{Command, read_trace};
+use crate::session::Command;
 use bevy_egui::egui::{self, Ui};
 use skidpad_scenario::{EventSpec, LoadedScenario, Override, Seat};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::PathBuf;
 
 /// A number of `control.toml`.
 pub(super) struct Gain {
@@ -19,11 +20,30 @@ pub(super) struct Gain {
     told: f64,
 }
 
+/// A scenario that there is.
+pub(super) struct Known {
+    file: PathBuf,
+    /// Its name and its first sentence; empty if it cannot be read.
+    name: String,
+    about: String,
+}
+
+impl Known {
+    pub(super) fn read(file: PathBuf) -> Known {
+        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        // What is wrong with a file is told when it is loaded.
+        let table: toml::Table = text.parse().unwrap_or_default();
+        let of =
+            |key: &str| table.get(key).and_then(|value| value.as_str()).unwrap_or_default().trim().to_owned();
+        Known { file, name: of("name"), about: of("description") }
+    }
+}
+
 pub(super) fn scenarios(ui: &mut Ui, live: &mut Live) {
     let mut load = None;
-    ui.horizontal(|ui| {
+    ui.horizontal_wrapped(|ui| {
         ui.label("search");
-        ui.text_edit_singleline(&mut live.panels.search);
+        ui.add(egui::TextEdit::singleline(&mut live.panels.search).desired_width(200.0));
         if ui
             .button("drive by hand")
             .on_hover_text("the handling loop, no stack until you press E (F)")
@@ -32,31 +52,25 @@ pub(super) fn scenarios(ui: &mut Ui, live: &mut Live) {
             load = Some(Command::FreeDrive);
         }
         ui.separator();
-        let hint = "trace.csv of another run (`skidpad run --out`), to be laid over this one";
-        ui.label("lay over").on_hover_text(hint);
-        ui.add(
-            egui::TextEdit::singleline(&mut live.panels.overlay).hint_text("trace.csv").desired_width(220.0),
-        )
-        .on_hover_text(hint);
-        if ui.button("open").on_hover_text(hint).clicked() {
-            match read_trace(Path::new(live.panels.overlay.trim())) {
-                Ok(recording) => {
-                    live.session.overlay(recording);
-                    live.panels.say(format!("{} lies over this run, dashed", live.panels.overlay.trim()));
-                }
-                Err(error) => live.panels.complain(error.to_string()),
-            }
+        let hint = "traces and recorded drives, to be laid over this run; or drop one onto the window (F9)";
+        if ui.button("lay another run over…").on_hover_text(hint).clicked() {
+            live.act(Deed::Runs);
+        }
+        if let Some(name) = live.session.overlay_name() {
+            ui.weak(format!("over this one: {name}"))
+                .on_hover_text("dashed in the plots, a ghost on the road; F10 takes it away");
         }
     });
     let current = live.session.view().scenario.as_ref().map(|scenario| scenario.file.clone());
     egui::ScrollArea::vertical().show(ui, |ui| {
-        egui::Grid::new("scenarios").num_columns(3).striped(true).show(ui, |ui| {
+        egui::Grid::new("scenarios").num_columns(3).striped(true).spacing([14.0, 3.0]).show(ui, |ui| {
             let panels = &live.panels;
-            for file in &panels.files {
+            for Known { file, name: title, about } in &panels.files {
                 let short =
                     file.strip_prefix(panels.root.join("scenarios")).unwrap_or(file).with_extension("");
                 let name = short.display().to_string();
-                if !name.to_lowercase().contains(&panels.search.to_lowercase()) {
+                let search = panels.search.to_lowercase();
+                if ![&name, title, about].iter().any(|text| text.to_lowercase().contains(&search)) {
                     continue;
                 }
                 match panels.verdicts.get(file) {
@@ -71,6 +85,7 @@ pub(super) fn scenarios(ui: &mut Ui, live: &mut Live) {
                 {
                     load = Some(Command::Load(file.clone()));
                 }
+                ui.weak(if about.is_empty() { title } else { about }).on_hover_text(title);
                 ui.end_row();
             }
         });
@@ -149,9 +164,9 @@ pub(super) fn gains(ui: &mut Ui, live: &mut Live) {
         live.panels.gains = of_scenario(scenario);
     }
     let mut from_now_on = false;
-    ui.horizontal(|ui| {
+    ui.horizontal_wrapped(|ui| {
         ui.label("search");
-        ui.text_edit_singleline(&mut live.panels.search);
+        ui.add(egui::TextEdit::singleline(&mut live.panels.gains_search).desired_width(150.0));
         let hint = "each change acts at once, in the running loop; it is an event of the run, which a rewind and a saved \
                     scenario repeat";
         ui.checkbox(&mut live.panels.gains_live, "at once").on_hover_text(hint);
@@ -171,7 +186,7 @@ pub(super) fn gains(ui: &mut Ui, live: &mut Live) {
     if scenario.scenario.stack.control == Seat::External {
         ui.weak("Control is outside: these are the parameters of the embedded one, which does not drive.");
     }
-    let search = live.panels.search.clone();
+    let search = live.panels.gains_search.clone();
     let live_now = live.panels.gains_live;
     egui::ScrollArea::vertical().show(ui, |ui| {
         egui::Grid::new("gains").num_columns(3).striped(true).show(ui, |ui| {
@@ -210,6 +225,7 @@ pub(super) fn gains(ui: &mut Ui, live: &mut Live) {
 mod tests {
     use super::*;
     use crate::session::Run;
+    use std::path::Path;
 
     #[test]
     fn a_parameter_that_was_changed_reaches_control() {

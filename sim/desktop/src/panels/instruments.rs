@@ -3,7 +3,7 @@
 use super::{bad, good, number, worth};
 use crate::live::Live;
 use bevy_egui::egui::{self, Color32, RichText, Ui, vec2};
-use skidpad_bywire::Mode;
+use skidpad_bywire::{Mode, TurnSignal};
 use skidpad_msgs::apollo::canbus::chassis::DrivingMode;
 
 /// Two bars over each other: what was commanded, thin, over what was achieved.
@@ -56,6 +56,7 @@ pub(super) fn draw(ui: &mut Ui, live: &mut Live) {
     egui::ScrollArea::vertical().show(ui, |ui| {
         ui.horizontal(|ui| {
             let speed = 3.6 * value("speed_mps");
+            let speed = if speed.abs() < 0.05 { 0.0 } else { speed };
             ui.label(RichText::new(format!("{speed:5.1}")).monospace().size(34.0).strong());
             ui.vertical(|ui| {
                 ui.label("km/h").on_hover_text("true speed of the rear axle, forward");
@@ -78,6 +79,12 @@ pub(super) fn draw(ui: &mut Ui, live: &mut Live) {
                 .on_hover_text("driving mode of the stack's canbus");
             let gear = ["P", "R", "N", "D", "L"].get(value("gear").max(0.0) as usize).copied().unwrap_or("?");
             ui.label(RichText::new(gear).monospace().size(16.0)).on_hover_text("gear engaged");
+            let dark = ui.visuals().weak_text_color().gamma_multiply(0.5);
+            for (lamp, arrow, key) in [(TurnSignal::Left, "⬅", "Y"), (TurnSignal::Right, "➡", "I")] {
+                let colour = if moment.turn == lamp { good(ui) } else { dark };
+                ui.label(RichText::new(arrow).color(colour).size(16.0))
+                    .on_hover_text(format!("turn signal, as the car reports it ({key})"));
+            }
         });
         ui.add_space(4.0);
         let (green, red, blue) =

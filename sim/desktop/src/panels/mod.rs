@@ -2,17 +2,21 @@
 
 mod browser;
 mod bus;
+mod dock;
 mod help;
 mod instruments;
 mod outside;
 mod place;
 mod plots;
+pub(crate) mod runs;
 mod score;
 mod transport;
 
-use crate::live::{Live, Quality};
+pub use dock::{Docks, Pane, Side};
+
+use crate::live::Live;
 use crate::scene::ScenePicture;
-use crate::session::State;
+use crate::session::{DriverWish, State};
 use crate::settings::{LastVerdict, Settings, Verdicts};
 use bevy::prelude::*;
 use bevy_egui::{EguiContexts, egui};
@@ -70,22 +74,30 @@ pub struct PanelState {
     pub wants_plots: Option<u8>,
     /// The list of faults is open.
     pub faults: bool,
-    /// The instruments at the left are shown.
+    /// What is docked at the left is shown: at first the instruments.
     pub instruments: bool,
-    /// The score at the right is shown.
+    /// What is docked at the right is shown: at first the score.
     pub score: bool,
-    /// Tables and plots are shown below.
+    /// What is docked below is shown: at first tables and plots.
     pub lower: bool,
+    /// Where each panel is.
+    pub docks: Docks,
     /// What came of each scenario when it last ran to its end with nothing done by hand.
     pub verdicts: Verdicts,
-    /// Height of the lower panel and width of the score, points; 0: as they come.
-    sizes: [f32; 2],
-    tab: Tab,
+    /// Widths of the left and the right side and height of what is below, points; 0: as they come.
+    sizes: [f32; 3],
     root: PathBuf,
-    files: Vec<PathBuf>,
+    files: Vec<browser::Known>,
     search: String,
-    /// Path of a trace to be laid over.
-    overlay: String,
+    gains_search: String,
+    /// Runs to be laid over this one.
+    pub(crate) runs: runs::Runs,
+    /// The window takes the whole screen.
+    pub full_screen: bool,
+    /// The loading that was last seen.
+    load: u64,
+    /// The colours of text have been set.
+    styled: bool,
     plots: plots::Plots,
     can: Option<u16>,
     topic: Option<&'static str>,
@@ -113,13 +125,17 @@ impl PanelState {
             instruments: true,
             score: true,
             lower: true,
+            docks: Docks::default(),
             verdicts: Verdicts::new(),
-            sizes: [0.0; 2],
-            tab: Tab::default(),
+            sizes: [0.0; 3],
             root: root.to_path_buf(),
-            files,
+            files: files.into_iter().map(browser::Known::read).collect(),
             search: String::new(),
-            overlay: String::new(),
+            gains_search: String::new(),
+            runs: runs::Runs::new(root),
+            full_screen: false,
+            load: 0,
+            styled: false,
             plots: plots::Plots::default(),
             can: None,
             topic: None,
@@ -134,11 +150,21 @@ impl PanelState {
         }
     }
 
-    /// Shows a tab.
+    /// Shows a table or the plots, wherever they are.
     pub fn show(&mut self, tab: Tab) {
-        self.tab = tab;
+        self.docks.look(Pane::Of(tab));
+        self.unfold(self.docks.side(Pane::Of(tab)));
+    }
+
+    /// Shows what is docked at a place.
+    pub fn unfold(&mut self, side: Side) {
         self.folded = false;
-        self.lower = true;
+        match side {
+            Side::Left => self.instruments = true,
+            Side::Right => self.score = true,
+            Side::Below => self.lower = true,
+            Side::Window => {}
+        }
     }
 
     /// Says for some seconds what went wrong.
@@ -158,16 +184,20 @@ impl PanelState {
 
     /// What is to be remembered of the panels.
     pub fn settings(&self) -> Settings {
-        let tab = Tab::ALL.iter().find(|(tab, ..)| *tab == self.tab).map_or("", |(_, name, _)| name);
+        let (moved, windows) = self.docks.written();
         Settings {
             dark: self.dark,
-            tab: tab.into(),
+            tab: self.docks.seen(Side::Below).map_or("", Pane::name).into(),
             instruments: self.instruments,
             score: self.score,
             lower: self.lower,
-            lower_height: self.sizes[0].round(),
+            left_width: self.sizes[0].round(),
             score_width: self.sizes[1].round(),
+            lower_height: self.sizes[2].round(),
+            moved,
+            windows,
             plots: self.plots.names(),
+            recent: self.runs.recent().to_vec(),
             ..Settings::default()
         }
     }
@@ -175,11 +205,14 @@ impl PanelState {
     /// As in the last sitting.
     pub fn recall(&mut self, settings: &Settings) {
         self.dark = settings.dark;
-        let tab = Tab::ALL.iter().find(|(_, name, _)| *name == settings.tab);
-        self.tab = tab.map_or(self.tab, |(tab, ..)| *tab);
+        self.docks = Docks::read(&settings.moved, &settings.windows);
+        if let Some(pane) = Pane::all().find(|pane| pane.name() == settings.tab) {
+            self.docks.look(pane);
+        }
         (self.instruments, self.score, self.lower) = (settings.instruments, settings.score, settings.lower);
-        self.sizes = [settings.lower_height, settings.score_width];
+        self.sizes = [settings.left_width, settings.score_width, settings.lower_height];
         self.plots.recall(&settings.plots);
+        self.runs.recall(&settings.recent);
     }
 
     /// Says something for some seconds.
@@ -203,8 +236,22 @@ fn worth(ui: &Ui) -> Color32 {
 
 /// A number that keeps its width.
 fn number(value: f64, decimals: usize) -> RichText {
+    // What is nothing when it is rounded has no sign.
+    let value = if value.abs() < 0.5 * 10_f64.powi(-(decimals as i32)) { 0.0 } else { value };
     let text = if value.is_finite() { format!("{value:.decimals$}") } else { "–".into() };
     RichText::new(text).monospace()
+}
+
+/// Text that is read in sunlight too: egui's own greys are faint.
+fn contrast(context: &egui::Context) {
+    for (theme, text, weak) in [(egui::Theme::Dark, 205, 150), (egui::Theme::Light, 30, 92)] {
+        context.style_mut_of(theme, |style| {
+            let visuals = &mut style.visuals;
+            visuals.widgets.noninteractive.fg_stroke.color = Color32::from_gray(text);
+            visuals.widgets.inactive.fg_stroke.color = Color32::from_gray(text);
+            visuals.weak_text_color = Some(Color32::from_gray(weak));
+        });
+    }
 }
 
 /// Draws the panels, and the scene where they leave room for it.
@@ -217,6 +264,9 @@ pub(crate) fn draw(
     let live = live.as_mut();
     let theme = if live.panels.dark { egui::Theme::Dark } else { egui::Theme::Light };
     context.set_theme(theme);
+    if !std::mem::replace(&mut live.panels.styled, true) {
+        contrast(&context);
+    }
     hear(live);
     let whole = context.viewport_rect();
     // On a large screen everything grows with it.
@@ -232,45 +282,8 @@ pub(crate) fn draw(
     let top = egui::Panel::top("transport").resizable(false).frame(frame);
     top.show(&mut root, |ui| transport::draw(ui, live));
     if !live.panels.folded {
-        let shown = |size: f32, otherwise: f32, least: f32, most: f32| {
-            (if size > 0.0 { size } else { otherwise }).clamp(least, most.max(least))
-        };
-        if live.panels.lower {
-            let most = 0.7 * whole.height();
-            let height =
-                shown(live.panels.sizes[0], (0.36 * whole.height()).clamp(170.0, 420.0), 120.0, most);
-            let bottom =
-                egui::Panel::bottom("tabs").resizable(true).default_size(height).size_range(120.0..=most);
-            live.panels.sizes[0] = bottom
-                .frame(frame)
-                .show(&mut root, |ui| {
-                    // A panel that can be resized shrinks to what is in it.
-                    ui.set_min_height(ui.available_height());
-                    tabs(ui, live);
-                })
-                .response
-                .rect
-                .height();
-        }
-        if live.panels.instruments {
-            let left = egui::Panel::left("instruments").resizable(false).exact_size(214.0).frame(frame);
-            left.show(&mut root, |ui| instruments::draw(ui, live));
-        }
-        if live.panels.score {
-            let most = 0.5 * whole.width();
-            let width = shown(live.panels.sizes[1], 292.0, 200.0, most);
-            let right =
-                egui::Panel::right("score").resizable(true).default_size(width).size_range(200.0..=most);
-            live.panels.sizes[1] = right
-                .frame(frame)
-                .show(&mut root, |ui| {
-                    ui.set_min_width(ui.available_width());
-                    score::draw(ui, live);
-                })
-                .response
-                .rect
-                .width();
-        }
+        docked(&mut root, live, frame);
+        dock::windows(&context, live);
     }
     if live.panels.help {
         help::draw(&context, live);
@@ -278,6 +291,7 @@ pub(crate) fn draw(
     if live.panels.faults {
         help::faults(&context, live);
     }
+    runs::draw(&context, live);
     let free = root.available_rect_before_wrap();
     if let Some(scene) = scene {
         let all = egui::Rect::from_min_max(egui::Pos2::ZERO, egui::Pos2::new(1.0, 1.0));
@@ -290,12 +304,52 @@ pub(crate) fn draw(
     Ok(())
 }
 
+/// What is docked below and at the sides.
+fn docked(root: &mut Ui, live: &mut Live, frame: egui::Frame) {
+    let whole = root.ctx().viewport_rect();
+    let size = |remembered: f32, otherwise: f32, least: f32, most: f32| {
+        (if remembered > 0.0 { remembered } else { otherwise }).clamp(least, most.max(least))
+    };
+    if live.panels.lower && live.panels.docks.seen(Side::Below).is_some() {
+        let most = 0.7 * whole.height();
+        let height = size(live.panels.sizes[2], (0.36 * whole.height()).clamp(170.0, 420.0), 120.0, most);
+        let panel =
+            egui::Panel::bottom("below").resizable(true).default_size(height).size_range(120.0..=most);
+        let shown = panel.frame(frame).show(root, |ui| {
+            // A panel that can be resized shrinks to what is in it.
+            ui.set_min_height(ui.available_height());
+            dock::draw(ui, live, Side::Below);
+        });
+        live.panels.sizes[2] = shown.response.rect.height();
+    }
+    for (place, side, is_shown, otherwise) in
+        [(0, Side::Left, live.panels.instruments, 214.0), (1, Side::Right, live.panels.score, 292.0)]
+    {
+        if !is_shown || live.panels.docks.seen(side).is_none() {
+            continue;
+        }
+        let most = 0.45 * whole.width();
+        let width = size(live.panels.sizes[place], otherwise, 200.0, most);
+        let panel = if place == 0 { egui::Panel::left("left") } else { egui::Panel::right("right") };
+        let panel = panel.resizable(true).default_size(width).size_range(200.0..=most);
+        let shown = panel.frame(frame).show(root, |ui| {
+            ui.set_min_size(ui.available_size());
+            dock::draw(ui, live, side);
+        });
+        live.panels.sizes[place] = shown.response.rect.width();
+    }
+}
+
 /// What the simulation answered, and verdicts worth keeping.
 fn hear(live: &mut Live) {
     let view = live.session.view().clone();
     if view.notice.0 != live.panels.notice {
         live.panels.notice = view.notice.0;
         live.panels.said = Some((Instant::now(), view.notice.1.clone(), view.notice.2));
+    }
+    if std::mem::replace(&mut live.panels.load, view.load) != view.load {
+        // Another car: nobody holds its pedals or its levers yet.
+        live.wish = DriverWish::default();
     }
     let ended = view.state == State::Finished && view.truth_hash.is_some();
     let judged = view.outside.as_ref().is_none_or(|outside| outside.failure.is_none());
@@ -307,29 +361,5 @@ fn hear(live: &mut Live) {
     {
         live.panels.judged = view.truth_hash.clone();
         live.panels.verdicts.insert(scenario.file.clone(), LastVerdict::now(score.verdict.passed));
-    }
-}
-
-fn tabs(ui: &mut Ui, live: &mut Live) {
-    ui.horizontal(|ui| {
-        for (tab, name, meaning) in Tab::ALL {
-            if ui.selectable_label(live.panels.tab == tab, name).on_hover_text(meaning).clicked() {
-                live.panels.tab = tab;
-            }
-        }
-        if live.quality == Quality::Low {
-            ui.weak("low quality");
-        }
-    });
-    ui.separator();
-    match live.panels.tab {
-        Tab::Scenarios => browser::scenarios(ui, live),
-        Tab::Plots => plots::draw(ui, live),
-        Tab::Can => bus::can(ui, live),
-        Tab::Topics => bus::topics(ui, live),
-        Tab::Events => score::events(ui, live),
-        Tab::Gains => browser::gains(ui, live),
-        Tab::Outside => outside::draw(ui, live),
-        Tab::Place => place::draw(ui, live),
     }
 }

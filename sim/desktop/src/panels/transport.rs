@@ -1,13 +1,12 @@
 //! The bar at the top: run, pace, time, faults, layers, cameras.
 
 use super::{Tab, bad, good, number, worth};
-use crate::deeds::{Deed, FAULTS, KEYS};
+use crate::deeds::{DRIVER, Deed, FAULTS, FILES};
 use crate::live::{Layer, Live, Quality};
 use crate::scene::CameraMode;
 use crate::session::{Pace, State};
 use bevy_egui::egui::{self, RichText, Ui};
 use skidpad_links::Health;
-use skidpad_scenario::GearName;
 use std::time::Duration;
 
 /// How long an answer stays.
@@ -60,42 +59,28 @@ pub(super) fn draw(ui: &mut Ui, live: &mut Live) {
 
         ui.menu_button("Faults", |ui| faults(ui, live)).response.on_hover_text("what may go wrong, now (H)");
         ui.menu_button("Driver", |ui| {
-            let entries = [
-                ("Engage: press START (E)", Deed::Engage),
-                ("Disengage: press STOP (X)", Deed::Disengage),
-                ("Selector to Drive (V)", Deed::Gear(GearName::Drive)),
-                ("Selector to Neutral (N)", Deed::Gear(GearName::Neutral)),
-                ("Selector to Reverse (Z)", Deed::Gear(GearName::Reverse)),
-                ("Load the drive by hand (F)", Deed::FreeDrive),
-                ("Save the run as a scenario (F5)", Deed::Save),
-                ("Save the drive as RTK recording (F6)", Deed::SaveDrive),
-                ("Move the car: another start (M)", Deed::Tab(Tab::Place)),
-                ("Save the plotted signals as CSV (F7)", Deed::Csv),
-                ("Save a picture of the plots (F8)", Deed::PlotsPicture),
-                ("Screenshot (F12)", Deed::Screenshot),
-            ];
-            for (name, deed) in entries {
-                if ui.button(name).clicked() {
-                    live.act(deed);
-                    ui.close();
-                }
-            }
+            menu(ui, live, DRIVER);
             ui.weak("arrows or W A S D drive");
         });
+        ui.menu_button("File", |ui| menu(ui, live, FILES));
         ui.menu_button("View", |ui| {
             for mode in CameraMode::ALL {
-                ui.selectable_value(&mut live.camera, mode, mode.name());
+                let text = format!("{} ({})", mode.name(), Deed::Camera(mode).key());
+                ui.selectable_value(&mut live.camera, mode, text);
             }
             ui.separator();
             for (layer, _, what) in Layer::ALL {
-                let key =
-                    KEYS.iter().find(|(_, _, deed, _)| *deed == Deed::Layer(layer)).map_or("", |key| key.1);
+                let key = Deed::Layer(layer).key();
                 ui.checkbox(layer.of(&mut live.layers), format!("{what} ({key})"));
             }
             ui.separator();
-            ui.checkbox(&mut live.panels.instruments, "instruments (F2)");
-            ui.checkbox(&mut live.panels.score, "score (F3)");
-            ui.checkbox(&mut live.panels.lower, "tables and plots (F4)");
+            ui.checkbox(&mut live.panels.instruments, "left side (F2)");
+            ui.checkbox(&mut live.panels.score, "right side (F3)");
+            ui.checkbox(&mut live.panels.lower, "below (F4)");
+            ui.menu_button("move panels", |ui| super::dock::menu(ui, live))
+                .response
+                .on_hover_text("each to the left, to the right, below, or into a window of its own");
+            ui.separator();
             let mut high = live.quality == Quality::High;
             if ui.checkbox(&mut high, "high quality (Q)").on_hover_text("shadows, smooth edges").changed() {
                 live.act(Deed::Quality);
@@ -154,6 +139,16 @@ pub(super) fn draw(ui: &mut Ui, live: &mut Live) {
             ui.weak(live.camera.name());
         });
     });
+}
+
+/// Deeds as a menu, each with its key.
+fn menu(ui: &mut Ui, live: &mut Live, entries: &[(&str, Deed)]) {
+    for (name, deed) in entries {
+        if ui.button(format!("{name} ({})", deed.key())).clicked() {
+            live.act(*deed);
+            ui.close();
+        }
+    }
 }
 
 /// The faults, by what they are about.

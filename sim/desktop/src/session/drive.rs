@@ -1,6 +1,6 @@
 //! Driving by hand: keys that are down become pedals and a wheel.
 
-use skidpad_scenario::{DriverAction, GearName};
+use skidpad_scenario::{DriverAction, GearName, TurnName};
 
 /// Keys that are held down.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,6 +51,8 @@ pub struct DriverWish {
     pub wheel_deg: Option<f64>,
     /// Moves the selector.
     pub gear: Option<GearName>,
+    /// Where the lever of the turn signal is held.
+    pub turn: Option<TurnName>,
 }
 
 /// Largest wheel angle by keyboard, deg; less at speed.
@@ -84,6 +86,7 @@ impl DriverWish {
             brake_pct: 100.0 * axes.brake.clamp(0.0, 1.0),
             wheel_deg: (axes.steer != 0.0 || wheel_deg.abs() > MIDDLE_DEG).then_some(wheel_deg),
             gear: None,
+            turn: self.turn,
         }
     }
 
@@ -110,6 +113,7 @@ impl DriverWish {
             brake_pct: pedal(self.brake_pct, keys.down, MAX_BRAKE_PCT),
             wheel_deg,
             gear: None,
+            turn: self.turn,
         }
     }
 
@@ -128,6 +132,7 @@ impl DriverWish {
             brake_pct: pedal(self.brake_pct),
             throttle_pct: pedal(self.throttle_pct),
             gear: self.gear,
+            turn_signal: self.turn,
             for_s,
             ..DriverAction::default()
         }

@@ -85,6 +85,12 @@ pub fn unit(name: &str) -> &'static str {
     UNITS.iter().find(|(ending, _)| name.ends_with(ending)).map_or("", |(_, unit)| unit)
 }
 
+/// The name of a signal as people say it: without its unit, with blanks.
+pub fn short_name(name: &str) -> String {
+    let ending = UNITS.iter().find(|(ending, _)| name.ends_with(ending)).map_or("", |(ending, _)| ending);
+    name[..name.len() - ending.len()].replace('_', " ")
+}
+
 /// What a signal of the trace is, in one line with its unit; empty if it is none.
 pub fn meaning(name: &str) -> String {
     let unit = unit(name);
@@ -125,5 +131,7 @@ mod tests {
         assert_eq!(meaning("slip_ratio_rl"), "longitudinal slip of the tyre, positive driven, rear left");
         assert_eq!((unit("ax_mps2"), unit("ref_curvature_1pm"), unit("gear")), ("m/s²", "1/m", ""));
         assert_eq!(meaning("nothing"), "");
+        assert_eq!(short_name("believed_lateral_error_m"), "believed lateral error");
+        assert_eq!(short_name("gear"), "gear");
     }
 }

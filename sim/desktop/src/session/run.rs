@@ -331,6 +331,7 @@ impl Run {
             && driver.hold_wheel_deg.is_none()
             && driver.brake_pct.is_none()
             && driver.throttle_pct.is_none()
+            && driver.turn_signal.is_none()
         {
             return;
         }
@@ -660,7 +661,7 @@ pub fn recorded_drive(scenario: &LoadedScenario, recording: &Recording) -> Resul
 mod tests {
     use super::*;
     use crate::session::Keys;
-    use skidpad_scenario::GnssFault;
+    use skidpad_scenario::{GnssFault, TurnName};
 
     fn library() -> Library {
         Library::at(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")).unwrap()
@@ -779,6 +780,43 @@ mod tests {
         assert_eq!(saved.events, outcome.events);
         assert!(outcome.events.iter().any(|event| event.name == "driver_override"), "{:?}", outcome.events);
         assert_ne!(saved.truth_hash, headless(SHORT).truth_hash);
+    }
+
+    #[test]
+    fn the_lever_of_the_turn_signal_is_on_the_bus_and_in_a_saved_run() {
+        let mut run = run(&free_drive().replace("duration_s = 1800.0", "duration_s = 6.0"));
+        let mut lit = Vec::new();
+        let on_bus = |run: &Run| {
+            let dbc = &run.scenario().vehicle.dbc;
+            let mut signals = run.tables().can.values().flat_map(|row| {
+                dbc.message(row.frame.id).into_iter().flat_map(|layout| layout.decode(&row.frame))
+            });
+            signals.find(|(signal, _)| signal.name == "TurnSignal").map(|(_, value)| value)
+        };
+        let mut reported = Vec::new();
+        while run.outcome().is_none() {
+            let second = run.now().as_s();
+            let turn = match second {
+                1.0..3.0 => Some(TurnName::Left),
+                3.0..4.0 => Some(TurnName::Right),
+                _ => None,
+            };
+            run.drive(DriverWish { turn, ..DriverWish::default() });
+            if let Some(moment) = run.step() {
+                lit.push((moment.time_s, moment.turn));
+                reported.push((moment.time_s, on_bus(&run)));
+            }
+        }
+        let at = |time_s: f64| lit.iter().find(|(at_s, _)| *at_s >= time_s).unwrap().1;
+        use skidpad_bywire::TurnSignal::{Left, Off, Right};
+        assert_eq!([0.9, 1.5, 2.9, 3.5, 4.5].map(at), [Off, Left, Left, Right, Off]);
+        let bus = |time_s: f64| reported.iter().find(|(at_s, _)| *at_s >= time_s).unwrap().1;
+        assert_eq!([0.9, 2.0, 3.7, 5.0].map(bus), [Some(0.0), Some(1.0), Some(2.0), Some(0.0)]);
+        // Two deeds, not one for each look at the lever.
+        assert_eq!(run.deeds().len(), 2, "{:?}", run.deeds().collect::<Vec<_>>());
+        let text = run.scenario_text("lever").unwrap();
+        assert_eq!(headless(&text).truth_hash, run.outcome().unwrap().truth_hash);
+        assert!(text.contains("turn_signal = \"left\""), "{text}");
     }
 
     #[test]

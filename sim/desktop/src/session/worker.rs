@@ -172,6 +172,14 @@ struct Mailbox {
     dropped: u64,
 }
 
+/// A run from a file.
+struct Overlay {
+    name: String,
+    /// The scenario file over whose runs it is laid; `None` until the first is loaded.
+    over: Option<PathBuf>,
+    recording: Recording,
+}
+
 /// The simulation and its thread, as the window holds them.
 pub struct Session {
     orders: Option<Sender<Command>>,
@@ -181,6 +189,8 @@ pub struct Session {
     recording: Recording,
     /// The run before this one, to be laid over it.
     previous: Option<Recording>,
+    /// A run from a file, which is laid over this one instead.
+    overlay: Option<Overlay>,
     /// Ends the waiting for a stack in lock-step.
     stop: &'static AtomicBool,
 }
@@ -210,6 +220,7 @@ impl Session {
             view: Arc::default(),
             recording: Recording::default(),
             previous: None,
+            overlay: None,
             stop,
         }
     }
@@ -246,6 +257,13 @@ impl Session {
             if view.load != self.view.load {
                 self.previous = None;
             }
+            let file = view.scenario.as_ref().map(|scenario| scenario.file.as_path());
+            if let (Some(overlay), Some(file)) = (&mut self.overlay, file)
+                && overlay.over.get_or_insert_with(|| file.to_path_buf()) != file
+            {
+                // It is a run of another scenario, perhaps in another world.
+                self.overlay = None;
+            }
             self.view = view;
         }
         news
@@ -261,14 +279,27 @@ impl Session {
         &self.recording
     }
 
-    /// The run of the same scenario before this one.
+    /// What is laid over this run: the one from a file, or the run of the same scenario before this one.
     pub fn previous(&self) -> Option<&Recording> {
-        self.previous.as_ref()
+        self.overlay.as_ref().map(|overlay| &overlay.recording).or(self.previous.as_ref())
     }
 
-    /// Lays a run that was read from a file over this one.
-    pub fn overlay(&mut self, recording: Recording) {
-        self.previous = Some(recording);
+    /// What is laid over this run, in words.
+    pub fn overlay_name(&self) -> Option<&str> {
+        let before = self.previous.as_ref().map(|_| "the run before");
+        self.overlay.as_ref().map(|overlay| overlay.name.as_str()).or(before)
+    }
+
+    /// Lays a run that was read from a file over this one, for as long as this scenario is loaded.
+    pub fn overlay(&mut self, name: &str, recording: Recording) {
+        let over = self.view.scenario.as_ref().map(|scenario| scenario.file.clone());
+        self.overlay = Some(Overlay { name: name.to_owned(), over, recording });
+    }
+
+    /// Nothing is laid over this run any more, neither a file nor the run before. False if nothing was.
+    pub fn take_overlay_away(&mut self) -> bool {
+        let (file, before) = (self.overlay.take(), self.previous.take());
+        file.is_some() || before.is_some()
     }
 }
 
@@ -876,6 +907,31 @@ mod tests {
         assert!(view.score.as_ref().unwrap().verdict.passed);
         assert_eq!(view.truth_hash.as_ref().unwrap().len(), 64);
         assert_eq!(session.recording().moments().len(), 2001);
+    }
+
+    #[test]
+    fn a_run_laid_over_stays_until_it_is_taken_away_or_another_scenario_comes() {
+        let mut session = session();
+        session.order(Command::FreeDrive);
+        wait(&mut session, "loaded", state(State::Paused));
+        let moment = session.recording().moments()[0].clone();
+        let mut other = Recording::default();
+        (0..20).for_each(|i| other.push(Moment { time_s: f64::from(i), ..moment.clone() }));
+        session.overlay("other", other.clone());
+        session.order(Command::Step(500));
+        wait(&mut session, "stepped", |session| session.view().time_s > 0.4);
+        session.order(Command::Rewind(0.1));
+        wait(&mut session, "went back", |session| session.view().time_s < 0.2);
+        // Also over the run that has just been taken back.
+        assert_eq!((session.overlay_name(), session.previous().unwrap().end_s()), (Some("other"), 19.0));
+        assert!(session.take_overlay_away());
+        assert_eq!((session.overlay_name(), session.previous().is_none()), (None, true));
+        assert!(!session.take_overlay_away());
+        session.overlay("other", other);
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios/manual/creep.toml");
+        session.order(Command::Load(file));
+        wait(&mut session, "another", |session| session.view().load == 2);
+        assert_eq!(session.overlay_name(), None);
     }
 
     #[test]

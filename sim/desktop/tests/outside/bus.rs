@@ -1,6 +1,6 @@
 //! On the car's bus: who listens, and a canbus that drives.
 
-use crate::{ONE_AT_A_TIME, SHORT_S, failure, file, has_event, library, link_name, wait, wait_for_the_end};
+use crate::{ONE_AT_A_TIME, SHORT, failure, file, has_event, library, link_name, wait, wait_for_the_end};
 use skidpad_desktop::session::{Command, Session, State, column};
 use skidpad_engine::{SeatId, Seats};
 use skidpad_links::{Health, Wanted, open_raw};
@@ -17,7 +17,7 @@ fn a_listener_on_the_cars_bus_gets_frames_on_the_clock_which_cannot_be_paused() 
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let wanted = Wanted { can: vec!["slcan-tcp:127.0.0.1:0".parse().unwrap()], ..Wanted::default() };
     let mut session = Session::meeting(library(), wanted);
-    let file = file("clock", SHORT_S);
+    let file = file("clock");
     session.order(Command::Load(file.clone()));
     wait(&mut session, "runs", |session| session.view().time_s > 0.1);
     let mut peer = TcpStream::connect(link_name(&session).strip_prefix("slcan-tcp:").unwrap()).unwrap();
@@ -138,8 +138,9 @@ fn a_canbus_drives_dies_and_comes_again(link: &str, gone: &str) {
     let external = Seats::NONE.with(SeatId::Canbus);
     let wanted = Wanted { can: vec![link.parse().unwrap()], external, ..Wanted::default() };
     let mut session = Session::meeting(library(), wanted);
+    let file = file(&link.replace([':', '.'], "-"));
     // Long enough to notice a silence of five seconds.
-    let file = file(&link.replace([':', '.'], "-"), 60.0);
+    std::fs::write(&file, SHORT.replace("12.0", "60.0")).unwrap();
     session.order(Command::Load(file.clone()));
     wait(&mut session, "waits", |session| session.view().state == State::Waiting);
     let outside = session.view().outside.clone().unwrap();

@@ -1,6 +1,6 @@
 //! In lock-step.
 
-use crate::{SHORT_S, controlled_over, file, library, link_name, wait};
+use crate::{controlled_over, file, library, link_name, wait};
 use skidpad_desktop::session::{Command, Pace, Session, State};
 use skidpad_engine::{EPOCH_UNIX_S, SeatId, Seats};
 use skidpad_links::lockstep::{FrameReader, VERSION, write_frame};
@@ -65,7 +65,7 @@ fn a_controller_in_lock_step_is_waited_for_drives_and_can_be_paused() {
     let wanted = Wanted { answer_within_s: 200, ..controlled_over("lockstep:tcp:127.0.0.1:0") };
     let mut session = Session::meeting(library(), wanted);
     session.order(Command::Pace(Pace::Times(5.0)));
-    let file = file("lockstep", SHORT_S);
+    let file = file("lockstep");
     session.order(Command::Load(file.clone()));
     wait(&mut session, "waits", |session| session.view().state == State::Waiting);
     let view = session.view().clone();
@@ -105,7 +105,7 @@ fn a_controller_in_lock_step_is_waited_for_drives_and_can_be_paused() {
 #[test]
 fn who_waits_in_lock_step_can_be_left_for_another_scenario() {
     let mut session = Session::meeting(library(), controlled_over("lockstep:tcp:127.0.0.1:0"));
-    let file = file("left", SHORT_S);
+    let file = file("left");
     session.order(Command::Load(file.clone()));
     wait(&mut session, "waits", |session| session.view().state == State::Waiting);
     session.order(Command::Attach(Box::default()));

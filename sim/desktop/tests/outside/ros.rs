@@ -1,7 +1,7 @@
 //! Over ROS 1: the example controller of `examples/ros1`, a process of its own.
 
 use crate::{
-    ONE_AT_A_TIME, SHORT_S, controlled_over, failure, file, has_event, library, root, wait, wait_for_the_end,
+    ONE_AT_A_TIME, controlled_over, failure, file, has_event, library, root, wait, wait_for_the_end,
 };
 use skidpad_desktop::session::{Command, Session, State};
 use skidpad_engine::SeatId;
@@ -88,7 +88,7 @@ fn a_controller_over_ros_is_waited_for_drives_and_stays_when_the_run_is_begun_an
     let Some(bench) = Bench::new("ros") else { return };
     let wanted = controlled_over(&bench.link());
     let mut session = Session::meeting(library(), wanted.clone());
-    let file = file("ros", SHORT_S);
+    let file = file("ros");
     session.order(Command::Load(file.clone()));
     wait(&mut session, "says what it waits for", |session| {
         let waiting = session.view().outside.as_ref().and_then(|outside| outside.waiting.clone());
@@ -146,7 +146,7 @@ fn a_controller_over_ros_that_is_killed_ends_the_run_and_the_next_one_meets_anot
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(bench) = Bench::new("ros-killed") else { return };
     let mut session = Session::meeting(library(), controlled_over(&bench.link()));
-    let file = file("ros-killed", SHORT_S);
+    let file = file("ros-killed");
     let controller = bench.controller();
     session.order(Command::Load(file.clone()));
     wait(&mut session, "drives", |session| session.view().time_s > 2.0);
