@@ -476,6 +476,13 @@ fn what_the_bus_did_is_left_to_its_owner() {
     assert!(of_the_bus.iter().all(|metric| metric.is_nan()));
 }
 
+/// Nor cones: who has them counts. The figure is held in the engine's stories.
+#[test]
+fn cones_are_counted_by_who_has_them() {
+    let m = run(Some(reference()), 1.0, |_, _| ());
+    assert!(m.cones_hit.is_nan());
+}
+
 proptest::proptest! {
     #[test]
     fn hostile_samples_never_panic(values in proptest::collection::vec(
