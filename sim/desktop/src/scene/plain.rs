@@ -16,7 +16,10 @@ use bevy::shader::ShaderRef;
 
 const SHADER: Handle<Shader> = uuid_handle!("6d1a3f1e-5a57-4b0e-9f0c-3a7c1d52b9e4");
 /// What the film makes of a surface that is lit already, in the rich look.
-const LIT_ALREADY: f32 = 0.62;
+const LIT_ALREADY: f32 = 0.85;
+/// What a surface without mirrors sends back of the light, and what one that mirrors all would add.
+const MATT: f32 = 0.55;
+const MIRRORS: f32 = 0.75;
 /// What it makes of glowing ones.
 const GLOW: f32 = 0.5;
 
@@ -59,7 +62,7 @@ impl Plain {
         let bright = match rich {
             StandardMaterial { unlit: true, fog_enabled: false, .. } => 1.0,
             StandardMaterial { unlit: true, .. } => LIT_ALREADY,
-            _ => 1.0,
+            _ => MATT + MIRRORS * rich.reflectance,
         };
         let colour = rich.base_color.to_linear();
         let haze = sky::HORIZON.to_linear().with_alpha(if rich.fog_enabled { 1.0 } else { 0.0 });

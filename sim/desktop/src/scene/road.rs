@@ -69,26 +69,20 @@ pub(super) fn surface_colour(friction: f64, kind: &str) -> [f32; 4] {
     }
 }
 
-/// Builds everything; `start_m` is where the car stands. `baked`: the light of the sun is in the colours of the ground.
-pub(super) fn build(map: &Map, place: &Place, start_m: [f64; 2], baked: bool) -> PlaceMeshes {
+/// Builds everything; `start_m` is where the car stands.
+pub(super) fn build(map: &Map, place: &Place, start_m: [f64; 2]) -> PlaceMeshes {
     let ground = map.rough_ground(None, 0);
     let (mut road, mut slick, mut markings) = (Shape::default(), Shape::default(), Shape::default());
     for each in map.roads() {
         draw_road(each, map, &ground, place, [&mut road, &mut slick], &mut markings);
     }
-    let mut land = if map.roads().is_empty() {
+    let land = if map.roads().is_empty() {
         plane(&ground, place, start_m)
     } else {
         land(map.roads(), &ground, place)
     };
     let mut barriers = Shape::default();
     map.barriers().iter().for_each(|barrier| draw_barrier(barrier, place, &mut barriers));
-    let sun = super::sky::sun();
-    if baked {
-        road.bake(sun);
-        slick.bake(sun);
-        land.bake(sun);
-    }
     let some = |shape: Shape| (!shape.indices.is_empty()).then(|| shape.mesh());
     PlaceMeshes {
         road: (!road.indices.is_empty()).then(|| road.paved(GRAIN_M)),
@@ -403,7 +397,7 @@ mod tests {
         let maps = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../maps");
         for entry in std::fs::read_dir(maps).unwrap() {
             let map = skidpad_scenario::read_map(&entry.unwrap().path()).unwrap();
-            let meshes = build(&map, &Place::default(), [0.0, 0.0], false);
+            let meshes = build(&map, &Place::default(), [0.0, 0.0]);
             assert_eq!(meshes.road.is_some(), !map.roads().is_empty());
             let land = meshes.land.count_vertices();
             assert!((1000..400_000).contains(&land), "{land} vertices");

@@ -134,14 +134,6 @@ impl Shape {
         }
     }
 
-    /// Darkens what is turned away from the sun, brightens what is turned towards it; flat ground stays as it is.
-    pub fn bake(&mut self, sun: Vec3) {
-        for (colour, normal) in self.colours.iter_mut().zip(&self.normals) {
-            let light = 0.3 + 0.7 * Vec3::from(*normal).dot(sun).max(0.0) / sun.y;
-            colour[..3].iter_mut().for_each(|value| *value *= light);
-        }
-    }
-
     /// The mesh with a picture of `side_m` on it, laid flat over the world again and again.
     pub fn paved(self, side_m: f32) -> Mesh {
         let at_picture: Vec<[f32; 2]> =

@@ -207,16 +207,12 @@ fn build_world(
     let matt = |materials: &mut Assets<StandardMaterial>, roughness: f32, reflectance: f32| {
         materials.add(StandardMaterial { perceptual_roughness: roughness, reflectance, ..default() })
     };
-    let low = live.quality == Quality::Low;
-    let world = road::build(&scenario.map, &place, [scenario.start.x_m, scenario.start.y_m], low);
+    let world = road::build(&scenario.map, &place, [scenario.start.x_m, scenario.start.y_m]);
     let mut grainy = |strong: f32, smooth: bool, perceptual_roughness: f32| {
         materials.add(StandardMaterial {
             base_color_texture: Some(images.add(texture::grain_image(strong, smooth))),
             perceptual_roughness,
             reflectance: if perceptual_roughness < 0.5 { 0.5 } else { 0.15 },
-            // Most of a picture is ground: drawn in software, its light is in its colours.
-            unlit: low,
-            base_color: if low { Color::linear_rgb(1.5, 1.45, 1.4) } else { Color::WHITE },
             ..default()
         })
     };
