@@ -26,7 +26,7 @@ use clap::Parser;
 use skidpad_engine::{SeatId, Seats};
 use skidpad_links::{LinkName, PaceArg, ReceiverLinkName, TopicLinkName, Wanted, meet};
 use skidpad_scenario::Library;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -169,16 +169,12 @@ fn run(args: Args) -> Result<(), String> {
         has_display()?;
     }
     let mut store = if args.demo || args.fresh { Store::nowhere() } else { Store::of_user() };
-    let (settings, verdicts, problems) = store.read();
+    let (settings, verdicts, mut problems) = store.read();
     let quality = args.quality.unwrap_or(if settings.low_quality { Quality::Low } else { Quality::High });
-    let last = settings.scenario.clone().filter(|file| file.exists());
+    let (order, problem) = first(&args, settings.scenario.as_deref(), &mut library);
+    problems.extend(problem);
     let mut session = Session::meeting(library, args.wanted());
-    session.order(match (&args.scenario, args.demo, last) {
-        (Some(file), ..) => Command::Load(file.clone()),
-        (None, true, _) => Command::Load(root.join(DEMO)),
-        (None, false, Some(last)) => Command::Load(last),
-        (None, false, None) => Command::FreeDrive,
-    });
+    session.order(order);
     if let Some((file, run)) = overlay {
         session.overlay(&file.display().to_string(), run);
     }
@@ -221,6 +217,20 @@ fn run(args: Args) -> Result<(), String> {
     match exit {
         AppExit::Success => Ok(()),
         AppExit::Error(code) => Err(format!("ended with {code}")),
+    }
+}
+
+/// What is loaded: what the command line says, what was loaded last if that can still be done, a drive by hand; and why
+/// not what was loaded last.
+fn first(args: &Args, last: Option<&Path>, library: &mut Library) -> (Command, Option<String>) {
+    match (&args.scenario, args.demo, last.filter(|file| file.exists())) {
+        (Some(file), ..) => (Command::Load(file.clone()), None),
+        (None, true, _) => (Command::Load(library.root().join(DEMO)), None),
+        (None, false, Some(last)) => match library.load(last) {
+            Ok(_) => (Command::Load(last.into()), None),
+            Err(error) => (Command::FreeDrive, Some(format!("not loaded as last time: {error}"))),
+        },
+        (None, false, None) => (Command::FreeDrive, None),
     }
 }
 
@@ -386,6 +396,25 @@ fn remember(mut live: ResMut<Live>, mut exits: MessageReader<AppExit>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_loaded_last_is_loaded_again_unless_it_was_broken_or_is_gone_meanwhile() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let mut library = Library::locate(Some(&root.join(DEMO))).unwrap();
+        let (args, good) = (Args::default(), root.join("scenarios/tracking/slalom_30kmh.toml"));
+        let (order, problem) = first(&args, Some(&good), &mut library);
+        assert!(matches!(order, Command::Load(file) if file == good) && problem.is_none());
+        let folder = std::env::temp_dir().join(format!("skidpad-last-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let broken = folder.join("broken.toml");
+        std::fs::write(&broken, "schema = 1\nnam = \"x\"\n").unwrap();
+        let (order, problem) = first(&args, Some(&broken), &mut library);
+        assert!(matches!(order, Command::FreeDrive));
+        assert!(problem.is_some_and(|problem| problem.contains("broken.toml:2:1")));
+        let (order, problem) = first(&args, Some(&folder.join("gone.toml")), &mut library);
+        assert!(matches!(order, Command::FreeDrive) && problem.is_none());
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 
     #[test]
     fn the_command_line_is_well_formed_and_checks_its_values() {

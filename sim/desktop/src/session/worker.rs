@@ -411,9 +411,9 @@ impl Desk {
                     Err(true) => return,
                     Err(false) => break,
                 }
-                // An order may have set the run going.
-                if self.running {
-                    continue;
+                // Who gives order after order still sees what comes of each.
+                if !self.running {
+                    break;
                 }
             }
             if self.running {
@@ -907,6 +907,22 @@ mod tests {
         assert!(view.score.as_ref().unwrap().verdict.passed);
         assert_eq!(view.truth_hash.as_ref().unwrap().len(), 64);
         assert_eq!(session.recording().moments().len(), 2001);
+    }
+
+    #[test]
+    fn who_gives_order_after_order_sees_what_comes_of_them() {
+        let mut session = session();
+        session.order(Command::FreeDrive);
+        wait(&mut session, "loaded", state(State::Paused));
+        // More often than anything is shown, and never a pause.
+        let began = Instant::now();
+        while session.view().time_s < 0.5 && began.elapsed() < Duration::from_secs(60) {
+            session.order(Command::Reach(0.5));
+            session.poll();
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert!(session.view().time_s > 0.49, "{}", session.view().time_s);
+        assert!(began.elapsed() < Duration::from_secs(30), "starved: {:?}", began.elapsed());
     }
 
     #[test]
