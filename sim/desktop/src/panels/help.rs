@@ -5,9 +5,10 @@ use crate::live::Live;
 use bevy_egui::egui::{self, RichText};
 
 /// What is held down, and so is no deed.
-const HELD: [(&str, &str); 3] = [
+const HELD: [(&str, &str); 4] = [
     ("↑ ↓ W S", "accelerate, brake"),
     ("← → A D", "steer; in auto this takes over"),
+    ("gamepad", "stick, triggers; A and B engage, disengage"),
     ("mouse", "drag: turn, scroll: nearer"),
 ];
 
@@ -44,8 +45,8 @@ fn heading(ui: &mut egui::Ui, about: About) {
     ui.label(RichText::new(name).strong().underline());
     egui::Grid::new(name).num_columns(2).spacing([10.0, 1.0]).min_row_height(15.0).show(ui, |ui| {
         let held = match about {
-            About::Driving => &HELD[..2],
-            About::Looking => &HELD[2..],
+            About::Driving => &HELD[..3],
+            About::Looking => &HELD[3..],
             _ => &[],
         };
         let keys = KEYS.iter().filter(|(_, _, deed, _)| deed.about() == about);
