@@ -155,10 +155,10 @@ pub fn drove_and_stopped(seen: &Value) {
     }
 }
 
-/// True, said aloud, if the machine held the driving peer up for longer than the units wait for their commands: what the
-/// car did then is not its fault.
+/// True, said aloud, if the machine held the driving peer up for about as long as the units wait for their commands (100 ms,
+/// of which its own period takes 20 and a busy terminal as much again): what the car did then is not its fault.
 pub fn held_up(seen: &Value) -> bool {
-    let held_up = seen["late_s"].as_f64().is_some_and(|late_s| late_s > 0.1);
+    let held_up = seen["late_s"].as_f64().is_some_and(|late_s| late_s > 0.05);
     if held_up {
         skidpad_test_support::skip("the machine has held the peer up: it is too slow for a drive just now");
     }
